@@ -1,0 +1,90 @@
+"""``xlwarm run`` and ``xlwarm sync``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from experiments.options import plan_of, study_options
+
+if TYPE_CHECKING:
+    from orchestrator.driver import StudyRun
+
+SHOWN_FAILURES = 20
+
+
+@click.command()
+@study_options
+@click.option("--tracking", metavar="URI", help="MLflow tracking URI [default: in the store].")
+@click.option("--address", metavar="ADDR", help="Ray cluster to run on [default: this machine].")
+def run(
+    study_file: Path,
+    overrides: tuple[str, ...],
+    only: str | None,
+    store: Path,
+    tracking: str | None,
+    address: str | None,
+) -> int:
+    """Train and test every strategy, language and seed of STUDY.
+
+    What the store has is not computed again: an interrupted run goes on where it stopped.
+    """
+    if address:
+        overrides = (*overrides, f"cluster.address={address}")
+    plan = plan_of(study_file, overrides, only)
+
+    from rich.console import Console
+
+    from experiments.tables import logged_tables, render
+    from orchestrator.driver import default_tracking, run_study
+    from orchestrator.store import StepStore
+
+    steps = StepStore(store.absolute())
+    uri = tracking or default_tracking(steps.root)
+    ended = run_study(plan, steps, uri, logged_tables, Console(stderr=True))
+    click.echo(render(plan, steps, "text"), nl=False)
+    _say_how_it_ended(ended)
+    click.echo(f"MLflow: {uri} (mlflow ui --backend-store-uri {uri})")
+    return 1 if ended.outcome.failed else 0
+
+
+def _say_how_it_ended(ended: "StudyRun") -> None:
+    outcome = ended.outcome
+    click.echo(
+        f"steps: {len(outcome.computed)} computed, {len(outcome.reused)} found in the store, "
+        f"{len(outcome.failed)} failed, {len(outcome.skipped)} not possible without those"
+    )
+    for step, failure in list(outcome.failed.values())[:SHOWN_FAILURES]:
+        click.echo(
+            f"failed: {step.title()}: {failure.message}\n        log: {failure.log}", err=True
+        )
+    if ended.tracking_problem:
+        click.echo(
+            f"MLflow has not got everything ({ended.tracking_problem}); nothing is lost: "
+            "`xlwarm sync` with the same study logs it",
+            err=True,
+        )
+
+
+@click.command()
+@study_options
+@click.option("--tracking", metavar="URI", help="MLflow tracking URI [default: in the store].")
+def sync(
+    study_file: Path,
+    overrides: tuple[str, ...],
+    only: str | None,
+    store: Path,
+    tracking: str | None,
+) -> None:
+    """Bring MLflow up to what the store has; repeating it changes nothing."""
+    plan = plan_of(study_file, overrides, only)
+
+    from experiments.tables import logged_tables
+    from orchestrator.driver import default_tracking
+    from orchestrator.store import StepStore
+    from orchestrator.tracking import Tracker
+
+    steps = StepStore(store.absolute())
+    done = all(steps.is_done(step) for step in plan.steps)
+    tracker = Tracker(plan, steps, tracking or default_tracking(steps.root))
+    tracker.finish("FINISHED" if done else "KILLED", logged_tables(plan, steps))

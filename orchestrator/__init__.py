@@ -1,0 +1,1 @@
+"""Many models on many machines: plan, store, run on Ray, log to MLflow, command line."""

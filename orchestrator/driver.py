@@ -1,0 +1,61 @@
+"""Running a whole study on Ray, with MLflow beside it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from orchestrator.cluster import RayLauncher, cluster
+from orchestrator.execute import Outcome, run_steps
+from orchestrator.plan import Plan
+from orchestrator.progress import ProgressView
+from orchestrator.store import StepStore
+from orchestrator.tracking import BackgroundTracking
+
+Render = Callable[[Plan, StepStore], Mapping[str, str]]
+"""The study's tables as texts by file name, logged with the study."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRun:
+    """How the execution of a study ended."""
+
+    outcome: Outcome
+    tracking_problem: str | None
+    """Why MLflow lacks something, or None."""
+
+
+def default_tracking(store: Path) -> str:
+    """The tracking database that lies in the store."""
+    return f"sqlite:///{store / 'mlflow.db'}"
+
+
+def run_study(
+    plan: Plan, store: StepStore, tracking: str, render: Render, console: Console
+) -> StudyRun:
+    """Compute what the store lacks, log everything.
+
+    Args:
+        plan: Of the study.
+        store: Of the steps; every node must see it.
+        tracking: MLflow URI.
+        render: Makes the tables when all is done.
+        console: For the progress view.
+    """
+    store.root.mkdir(parents=True, exist_ok=True)
+    settings = plan.study.cluster
+    log = BackgroundTracking(plan, store, tracking)
+    status = "KILLED"
+    try:
+        if all(store.is_done(step) for step in plan.steps):
+            outcome = Outcome(reused=list(plan.steps))
+        else:
+            with cluster(settings.address):
+                launcher = RayLauncher(store.root, settings, plan.study.threads)
+                with ProgressView(plan.steps, store, console) as view:
+                    outcome = run_steps(plan.steps, store, launcher, [view, log])
+        status = "FAILED" if outcome.failed else "FINISHED"
+    finally:
+        log.close(status, render(plan, store))
+    return StudyRun(outcome, log.problem)

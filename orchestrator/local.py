@@ -1,0 +1,77 @@
+"""Computing steps in this process, without Ray: for tests and for looking at one step."""
+
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.execute import Failure, Resources
+from orchestrator.fingerprints import Json
+from orchestrator.steps.base import BuildWorker, Step, Surroundings, perform
+from orchestrator.store import StepStore
+from projection.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from trainers.warmup import LanguageEnd, RunRound
+
+
+def attempt(step: Step, around: Surroundings) -> Failure | None:
+    """Perform ``step``; an exception becomes a record and a log file."""
+    try:
+        perform(step, around)
+    except Exception as error:
+        log = around.store.log_path(step)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"{step.title()}\n{step.fingerprint}\n\n{traceback.format_exc()}")
+        bad_input = isinstance(error, InputError)
+        message = str(error) if bad_input else f"{type(error).__name__}: {error}"
+        return Failure(message, str(log), bad_input)
+    return None
+
+
+@contextmanager
+def in_process_pool(build: BuildWorker, languages: Sequence[str]) -> "Iterator[RunRound]":
+    """All languages of a warm-up on one worker in this process."""
+    worker = build(languages)
+
+    def run_round(parameters: "Tensor", z: int) -> "list[LanguageEnd]":
+        return worker.run_steps(parameters, z, languages)
+
+    yield run_round
+
+
+class InProcessLauncher:
+    """Computes a step while it is submitted."""
+
+    def __init__(self, root: Path) -> None:
+        import torch
+
+        self._around = Surroundings(
+            store=StepStore(root), device=torch.device("cpu"), pool=in_process_pool
+        )
+        self._ended: list[tuple[Step, Failure | None]] = []
+
+    @property
+    def room(self) -> Resources:
+        """One step at a time."""
+        return Resources(1)
+
+    def demand(self, step: Step) -> Resources:
+        """All there is."""
+        return Resources(1)
+
+    def submit(self, step: Step) -> None:
+        """Compute ``step``."""
+        self._ended.append((step, attempt(step, self._around)))
+
+    def collect(self, timeout: float) -> Sequence[tuple[Step, Failure | None]]:
+        """What was submitted since the last call."""
+        ended, self._ended = self._ended, []
+        return ended
+
+    def states(self) -> Mapping[str, Mapping[str, Json]]:
+        """Nothing runs between two calls."""
+        return {}

@@ -1,0 +1,225 @@
+"""From a study to the models it asks for and the steps that make them (DESIGN §6)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from orchestrator.fingerprints import file_hash, fingerprint
+from orchestrator.steps.base import InputFile, Step, words_only
+from orchestrator.steps.encode import EncodeStep
+from orchestrator.steps.evaluate import EvaluateStep
+from orchestrator.steps.finetune import FinetuneStep
+from orchestrator.steps.project import ProjectStep
+from orchestrator.steps.warmup import WarmupStep
+from orchestrator.study import FileSettings, Study
+from projection.aligners import PHARAOH, make_aligner, split_aligner
+from projection.columns import read_columns
+from projection.errors import InputError
+from projection.parallel import read_translation
+from trainers.backbones import checkpoint_hash, resolve_checkpoint
+from trainers.strategies import Strategy, strategy
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One trained model of a study: a strategy, a seed and the target languages it serves."""
+
+    strategy: str
+    seed: int
+    targets: tuple[str, ...]
+    model: FinetuneStep
+    evaluations: tuple[EvaluateStep, ...]
+    """One for each of ``targets``, in their order."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identity of the model's place in the paper's tables."""
+        return fingerprint([self.strategy, self.seed, list(self.targets), self.model.fingerprint])
+
+    @property
+    def name(self) -> str:
+        """``bilingual-de-seed1``, or ``mtl-ws-seed1`` where one model serves all."""
+        served = "" if strategy(self.strategy).once_for_all else f"-{self.targets[0]}"
+        return f"{self.strategy}{served}-seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study's models, and every distinct step behind them, needed ones first."""
+
+    study: Study
+    specs: tuple[RunSpec, ...]
+    steps: tuple[Step, ...]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identity of the whole study."""
+        return fingerprint(sorted(spec.fingerprint for spec in self.specs))
+
+
+def make_plan(study: Study) -> Plan:
+    """Expand ``study``; reads and checks its data files, computes nothing.
+
+    Raises:
+        InputError: A file or the backbone cannot be had, or a file is not what it should be.
+    """
+    check_files(study)
+    encoding = _encoding(study)
+    specs = tuple(
+        _spec(study, encoding, name, seed, served)
+        for seed in study.seeds
+        for name in study.strategies
+        for served in _served(strategy(name), study.targets)
+    )
+    return Plan(study, specs, tuple(_distinct(specs)))
+
+
+def _served(adaptation: Strategy, targets: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [targets] if adaptation.once_for_all else [(target,) for target in targets]
+
+
+def _distinct(specs: Iterable[RunSpec]) -> list[Step]:
+    found: dict[str, Step] = {}
+
+    def visit(step: Step) -> None:
+        if step.fingerprint not in found:
+            for needed in step.needs:
+                visit(needed)
+            found[step.fingerprint] = step
+
+    for spec in specs:
+        for evaluation in spec.evaluations:
+            visit(evaluation)
+    return list(found.values())
+
+
+def _file(study: Study, settings: FileSettings, language: str) -> InputFile:
+    path = study.path(settings.path, language)
+    return InputFile(path=path, encoding=settings.encoding, content=file_hash(path))
+
+
+def _of(files: dict[str, FileSettings], language: str) -> FileSettings:
+    return files.get(language) or files["*"]
+
+
+def _encoding(study: Study) -> EncodeStep:
+    data, backbone = study.data, study.backbone
+    checkpoint = resolve_checkpoint(backbone.name)
+    tests = [(target, _of(data.test, target)) for target in study.targets]
+    return EncodeStep(
+        backbone=backbone.name,
+        checkpoint=checkpoint_hash(checkpoint),
+        num_layers=backbone.num_layers,
+        max_pieces=backbone.max_pieces,
+        scheme=study.task.scheme,
+        labels=study.task.labels,
+        source_language=study.source,
+        train=_file(study, data.train, study.source),
+        dev=_file(study, data.dev, study.source),
+        tests=tuple(
+            (target, words_only(study.path(file.path, target), file.encoding))
+            for target, file in tests
+        ),
+        projections=tuple(_projection(study, target) for target in study.targets),
+    )
+
+
+def _projection(study: Study, language: str) -> ProjectStep:
+    data = study.data
+    aligner, template = split_aligner(data.aligner)
+    links = _file(study, FileSettings(path=template), language) if template else None
+    return ProjectStep(
+        source_language=study.source,
+        language=language,
+        source=_file(study, data.train, study.source),
+        translation=_file(study, _of(data.translations, language), language),
+        links=links,
+        aligner=aligner,
+        alignment=data.alignment,
+        mapping=data.mapping,
+        labels=study.task.labels,
+    )
+
+
+def _spec(
+    study: Study, encoding: EncodeStep, name: str, seed: int, served: tuple[str, ...]
+) -> RunSpec:
+    adaptation = strategy(name)
+    warmup = _warmup(study, encoding, seed) if adaptation.warm_start else None
+    model = FinetuneStep(
+        encoding=encoding,
+        dropout=study.backbone.dropout,
+        seed=seed,
+        threads=study.threads,
+        languages=adaptation.training_languages(study.source, served),
+        training=study.training,
+        warmup=warmup,
+    )
+    evaluations = tuple(
+        EvaluateStep(
+            model=model,
+            language=language,
+            test=_file(study, _of(study.data.test, language), language),
+        )
+        for language in served
+    )
+    return RunSpec(name, seed, served, model, evaluations)
+
+
+def _warmup(study: Study, encoding: EncodeStep, seed: int) -> WarmupStep:
+    return WarmupStep(
+        encoding=encoding,
+        dropout=study.backbone.dropout,
+        seed=seed,
+        threads=study.threads,
+        languages=tuple(sorted(study.targets)),
+        settings=study.warmup,
+        batch_size=study.training.batch_size,
+    )
+
+
+def check_files(study: Study) -> None:
+    """Read every data file once, so that a bad row is found before anything is started.
+
+    Raises:
+        InputError: The first thing that is wrong, with file and line.
+    """
+    data, labels = study.data, study.task.labels
+    for name, path in _paths(study):
+        if not path.is_file():
+            raise InputError(f"{name}: no such file: {path} (data_root is {study.data_root})")
+    train_path = study.path(data.train.path, study.source)
+    train = read_columns(train_path, study.source, labels=labels, encoding=data.train.encoding)
+    dev_path = study.path(data.dev.path, study.source)
+    read_columns(dev_path, study.source, labels=labels, encoding=data.dev.encoding)
+    aligner, template = split_aligner(data.aligner)
+    for target in study.targets:
+        test, translation = _of(data.test, target), _of(data.translations, target)
+        read_columns(study.path(test.path, target), target, labels=labels, encoding=test.encoding)
+        pairs = read_translation(
+            train_path,
+            train.sentences,
+            study.path(translation.path, target),
+            target,
+            source_encoding=data.train.encoding,
+            encoding=translation.encoding,
+        )
+        if aligner == PHARAOH:
+            make_aligner(aligner, data.alignment, study.path(template, target)).align(pairs)
+
+
+def _paths(study: Study) -> Sequence[tuple[str, Path]]:
+    data = study.data
+    _, template = split_aligner(data.aligner)
+    named = [
+        ("data.train", study.path(data.train.path, study.source)),
+        ("data.dev", study.path(data.dev.path, study.source)),
+    ]
+    for target in study.targets:
+        named.append(("data.test", study.path(_of(data.test, target).path, target)))
+        translation = _of(data.translations, target).path
+        named.append(("data.translations", study.path(translation, target)))
+        if template:
+            named.append(("data.aligner", study.path(template, target)))
+    return named

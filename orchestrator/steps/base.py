@@ -1,0 +1,145 @@
+"""What every step is: an identity, what it needs, and how to compute it."""
+
+import platform
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from orchestrator.fingerprints import Json, fingerprint, identity, placement, tokens_hash
+from orchestrator.store import StepStore
+
+if TYPE_CHECKING:
+    import torch
+
+    from trainers.warmup import RunRound
+    from trainers.worker import LanguageWorker
+
+Report = Callable[[Mapping[str, Json]], None]
+"""Told where a running step stands."""
+
+BuildWorker = Callable[[Sequence[str]], "LanguageWorker"]
+"""Builds, where it is to run, the worker that holds some languages."""
+
+WorkerPool = Callable[[BuildWorker, Sequence[str]], AbstractContextManager["RunRound"]]
+"""Starts the workers of a warm-up for all its languages, and ends them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputFile:
+    """A file known by its content; a moved file is the same file."""
+
+    path: Path = placement()
+    encoding: str
+    content: str
+    """SHA-256 of its bytes, or of its words alone where labels are not to be seen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """Where a step runs, and whom it tells. Nothing here changes a result."""
+
+    store: StepStore
+    device: "torch.device"
+    pool: WorkerPool
+    report: Report = lambda _state: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(ABC):
+    """One unit of work whose result depends on its identity alone."""
+
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+    """Raised when the code changes what the step computes."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of kind, version, settings, file contents and the steps needed."""
+        return fingerprint([self.kind, self.version, identity(self)])
+
+    @cached_property
+    def needs(self) -> tuple["Step", ...]:
+        """Steps that must be done before."""
+        return tuple(_steps_in(getattr(self, each.name) for each in fields(self)))
+
+    @property
+    def cpus(self) -> int:
+        """Cores that it keeps busy."""
+        return 1
+
+    @property
+    def trains(self) -> bool:
+        """True if it runs the model, and so wants a GPU where there is one."""
+        return False
+
+    @abstractmethod
+    def title(self) -> str:
+        """A few words for the progress view."""
+
+    @abstractmethod
+    def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
+        """Write the artefacts into ``folder``; return the small results."""
+
+
+def _steps_in(values: Iterator[Any] | Sequence[Any]) -> Iterator[Step]:
+    for value in values:
+        if isinstance(value, Step):
+            yield value
+        elif isinstance(value, tuple):
+            yield from _steps_in(value)
+
+
+def perform(step: Step, around: Surroundings) -> None:
+    """Compute ``step`` into the store unless it is there already."""
+    if around.store.is_done(step):
+        return
+
+    def fill(folder: Path) -> dict[str, Json]:
+        started, clock = datetime.now(UTC), time.perf_counter()
+        outputs = step.run(folder, around)
+        return {
+            "kind": step.kind,
+            "version": step.version,
+            "title": step.title(),
+            "inputs": identity(step),
+            "outputs": outputs,
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - clock, 3),
+            "device": str(around.device),
+            "host": platform.machine(),
+            "versions": _versions(),
+            "git_commit": git_commit(),
+        }
+
+    around.store.write(step, fill)
+
+
+def _versions() -> dict[str, Json]:
+    packages = ("xlwarm", "torch", "transformers", "tokenizers", "ray", "mlflow", "sil-thot")
+    versions: dict[str, Json] = {package: installed_version(package) for package in packages}
+    return versions | {"python": platform.python_version()}
+
+
+@cache
+def git_commit() -> str | None:
+    """Commit of the code that runs, with ``+`` for uncommitted changes; None outside a checkout."""
+    here = Path(__file__).parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def words_only(path: Path, encoding: str) -> InputFile:
+    """A labelled file as those may know it who must not see its labels."""
+    return InputFile(path=path, encoding=encoding, content=tokens_hash(path, encoding))

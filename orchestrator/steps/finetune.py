@@ -1,0 +1,60 @@
+"""``finetune``: one trained model (paper §3, §4 and §5.2)."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from orchestrator.fingerprints import Json
+from orchestrator.steps.base import Surroundings
+from orchestrator.steps.model import ModelStep
+from orchestrator.steps.warmup import WEIGHTS, WarmupStep
+from trainers.training import Progress, TrainSettings, fine_tune
+
+CURVE = "curve.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneStep(ModelStep):
+    """Train on the union of some languages' corpora; the source dev set selects."""
+
+    kind: ClassVar[str] = "finetune"
+
+    languages: tuple[str, ...]
+    training: TrainSettings
+    warmup: WarmupStep | None
+
+    def title(self) -> str:
+        """Names the corpora, the seed and whether it starts warm."""
+        warm = " after warm-up" if self.warmup else ""
+        return f"train on {'+'.join(self.languages)}{warm} seed {self.seed}"
+
+    def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
+        """Write ``model.safetensors`` of the selected step and ``curve.jsonl``."""
+        from trainers.encoding import EncodedCorpus
+        from trainers.flat import FlatModel
+
+        tagger = self.built(around)
+        if self.warmup:
+            FlatModel(tagger).load(around.store.folder(self.warmup) / WEIGHTS)
+        encoding, store = self.encoding, around.store
+
+        def observe(progress: Progress) -> None:
+            state: dict[str, Json] = {"done": progress.step, "of": self.training.steps}
+            around.report(state | {"loss": progress.loss})
+
+        result = fine_tune(
+            tagger,
+            EncodedCorpus.concatenate(
+                [encoding.corpus(store, "train", language) for language in self.languages]
+            ),
+            encoding.corpus(store, "dev", encoding.source_language),
+            encoding.tags,
+            self.training,
+            seed=self.seed,
+            observe=observe,
+        )
+        FlatModel(tagger).save(folder / WEIGHTS)
+        with (folder / CURVE).open("w") as out:
+            out.writelines(json.dumps(asdict(point)) + "\n" for point in result.curve)
+        return {"best_step": result.best_step, "dev_f1": result.dev_f1}

@@ -1,0 +1,57 @@
+"""What the steps that run a model share: how the model is built."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.steps.base import Step, Surroundings
+from orchestrator.steps.encode import BACKBONE, EncodeStep
+from orchestrator.store import StepStore
+
+if TYPE_CHECKING:
+    import torch
+
+    from trainers.tagger import Tagger
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelStep(Step):
+    """A step that runs one model on one device."""
+
+    encoding: EncodeStep
+    dropout: float
+    seed: int
+    threads: int
+    """CPU threads of one replica; sums depend on it."""
+
+    @property
+    def cpus(self) -> int:
+        """As many as it has threads."""
+        return self.threads
+
+    @property
+    def trains(self) -> bool:
+        """Runs the model."""
+        return True
+
+    def build(self, store: StepStore, device: "torch.device") -> "Tagger":
+        """The tagger before any training, on ``device``, with this step's number of threads."""
+        import torch
+
+        from trainers.backbones import BackboneSettings
+        from trainers.tagger import build_tagger
+
+        torch.set_num_threads(self.threads)
+        settings = BackboneSettings(
+            name="trimmed", max_pieces=self.encoding.max_pieces, dropout=self.dropout
+        )
+        return build_tagger(
+            store.folder(self.encoding) / BACKBONE,
+            settings,
+            len(self.encoding.tags.tags),
+            seed=self.seed,
+            device=device,
+        )
+
+    def built(self, around: Surroundings) -> "Tagger":
+        """:meth:`build` in the surroundings of the step."""
+        return self.build(around.store, around.device)

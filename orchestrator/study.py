@@ -1,0 +1,166 @@
+"""A study: what one YAML file says, checked (DESIGN §1 and §8)."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
+
+from projection.aligners import AlignmentSettings, split_aligner
+from projection.mapping import MAPPINGS
+from projection.schemes import TagScheme
+from projection.tasks import TASKS, Task
+from trainers.backbones import BackboneSettings
+from trainers.strategies import STRATEGIES, strategy
+from trainers.training import TrainSettings
+from trainers.warmup import WarmupSettings
+
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
+
+
+class FileSettings(BaseModel, frozen=True, extra="forbid"):
+    """A data file; a bare string means its path."""
+
+    path: str
+    """Relative to ``data_root``; may hold ``{source}`` and ``{language}``."""
+    encoding: str = "utf-8"
+
+
+def _file(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
+File = Annotated[FileSettings, BeforeValidator(_file)]
+
+
+def _files(value: object) -> object:
+    """A string or one file record stands for every language; a mapping names each language's."""
+    if isinstance(value, Mapping) and "path" not in value:
+        return dict(value)
+    return {"*": value}
+
+
+Files = Annotated[dict[str, File], BeforeValidator(_files)]
+
+
+class DataSettings(BaseModel, frozen=True, extra="forbid"):
+    """Where the corpora are and how the translations get their labels."""
+
+    train: File
+    """Labelled source-language training file."""
+    dev: File
+    """Labelled source-language development file; the only data that selects models."""
+    test: Files
+    """Labelled test file of every target language."""
+    translations: Files
+    """Translation of ``train`` into every target language, block-parallel."""
+    aligner: str = "fast_align"
+    """fast_align, eflomal, hmm, ibm1 or pharaoh:PATH."""
+    alignment: AlignmentSettings = AlignmentSettings()
+    mapping: str = "span-to-span"
+
+    @field_validator("aligner")
+    @classmethod
+    def _known_aligner(cls, text: str) -> str:
+        split_aligner(text)
+        return text
+
+    @field_validator("mapping")
+    @classmethod
+    def _known_mapping(cls, name: str) -> str:
+        if name not in MAPPINGS:
+            raise ValueError(f"unknown mapping {name!r}; known: {', '.join(MAPPINGS)}")
+        return name
+
+
+class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
+    """Where and how wide to run; nothing here changes a result."""
+
+    address: str | None = None
+    """Of a running Ray cluster; None starts one on this machine."""
+    gpus_per_model: float | None = Field(default=None, ge=0)
+    """GPUs, or a fraction of one, for each replica; None: one each where Ray has GPUs."""
+    warmup_workers: int | None = Field(default=None, ge=1)
+    """Replicas of a warm-up that run at once; None: as many as there is room for."""
+
+
+def _task(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value not in TASKS:
+        raise ValueError(
+            f"unknown task {value!r}; known: {', '.join(TASKS)}; "
+            "or give one as {name: ..., scheme: ..., labels: [...]}"
+        )
+    return TASKS[value]
+
+
+def _backbone(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Study(BaseModel, frozen=True, extra="forbid"):
+    """Everything that a study file may hold."""
+
+    name: str = Field(pattern=r"^[\w.-]+$")
+    """Of the MLflow experiment."""
+    task: Annotated[Task, BeforeValidator(_task)]
+    backbone: Annotated[BackboneSettings, BeforeValidator(_backbone)]
+    source: Language
+    targets: tuple[Language, ...] = Field(min_length=1)
+    data_root: Path = Path()
+    """Relative to the study file."""
+    data: DataSettings
+    strategies: tuple[str, ...] = tuple(STRATEGIES)
+    seeds: tuple[int, ...] = Field(min_length=1)
+    training: TrainSettings
+    warmup: WarmupSettings = WarmupSettings()
+    threads: int = Field(default=1, ge=1)
+    """CPU threads of one replica. Sums depend on it, so it is part of every result's identity."""
+    cluster: ClusterSettings = ClusterSettings()
+
+    @field_validator("strategies")
+    @classmethod
+    def _known_strategies(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            strategy(name)
+        return _distinct("strategy", names)
+
+    @field_validator("seeds", "targets")
+    @classmethod
+    def _listed_once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return _distinct("value", values)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Study":
+        if self.source in self.targets:
+            raise ValueError(f"the source language {self.source} is also among the targets")
+        if self.task.scheme is TagScheme.IOB1:
+            raise ValueError("a task cannot predict IOB1; use bio or bioes")
+        for name in ("test", "translations"):
+            given = getattr(self.data, name)
+            missing = [t for t in self.targets if t not in given and "*" not in given]
+            unknown = [one for one in given if one not in self.targets and one != "*"]
+            if missing or unknown:
+                wrong = f"lacks {' '.join(missing)}" if missing else f"has {' '.join(unknown)}"
+                raise ValueError(f"data.{name} {wrong}; the targets are {' '.join(self.targets)}")
+        return self
+
+    def path(self, template: str, language: str) -> Path:
+        """A path of the study for one language, under ``data_root``."""
+        filled = template.replace("{source}", self.source).replace("{language}", language)
+        return self.data_root / filled
+
+
+def _distinct(what: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    twice = sorted({str(value) for value in values if values.count(value) > 1})
+    if twice:
+        raise ValueError(f"{what} listed twice: {', '.join(twice)}")
+    return values
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """``"; did you mean X?"`` if something known is near, else the list of what is known."""
+    near = get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"

@@ -1,0 +1,112 @@
+"""Reading a study file, so that every mistake in it is shown with its line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from orchestrator.study import Study, nearest
+from projection.errors import InputError, at_line
+
+Key = str | int
+
+
+def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
+    """The study in ``path`` with ``key=value`` overrides put over it.
+
+    ``data_root`` of the file is relative to the file, that of an override to the working directory.
+
+    Raises:
+        InputError: Everything that is wrong, a line each.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise at_line(path, line, f"not YAML: {error.problem}") from None
+    if not isinstance(content, dict):
+        raise at_line(path, 1, "expected a study: keys such as name, task, backbone, source")
+    content["data_root"] = str(path.parent / str(content.get("data_root", ".")))
+    overridden = [_override(content, one) for one in overrides]
+    try:
+        return Study.model_validate(content)
+    except ValidationError as errors:
+        raise InputError(
+            "\n".join(_explain(path, tree, overridden, error) for error in errors.errors())
+        ) from None
+
+
+def _override(content: dict[str, Any], text: str) -> tuple[str, ...]:
+    key, equals, value = text.partition("=")
+    keys = tuple(key.split("."))
+    if not equals or not all(keys):
+        raise InputError(f"--set {text}: expected KEY=VALUE, such as training.steps=400")
+    inner = content
+    for one in keys[:-1]:
+        if not isinstance(inner.get(one), dict):
+            inner[one] = {} if not isinstance(inner.get(one), str) else {"name": inner[one]}
+        inner = inner[one]
+    try:
+        inner[keys[-1]] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise InputError(f"--set {text}: the value is not YAML") from None
+    return keys
+
+
+def _explain(
+    path: Path,
+    tree: yaml.Node | None,
+    overridden: Sequence[tuple[str, ...]],
+    error: ErrorDetails,
+) -> str:
+    keys = [key for key in error["loc"] if isinstance(key, str | int)]
+    dotted = ".".join(str(key) for key in keys)
+    problem = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        problem = f"unknown key {keys[-1]!r}{nearest(str(keys[-1]), _known(keys[:-1]))}"
+    elif error["type"] == "missing":
+        problem = f"{dotted} is missing"
+    elif error["type"] != "value_error":
+        problem = f"{dotted}: {problem}, got {error['input']!r}"
+    elif dotted:
+        problem = f"{dotted}: {problem}"
+    if tuple(str(key) for key in keys) in overridden:
+        return f"--set {problem}"
+    return f"{path}:{_line(tree, keys)}: {problem}"
+
+
+def _known(keys: Sequence[Key]) -> list[str]:
+    """Keys that the settings at ``keys`` may have."""
+    model: Any = Study
+    for key in keys:
+        field = model.model_fields.get(key) if hasattr(model, "model_fields") else None
+        model = field.annotation if field else None
+    known = (
+        list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+    )
+    return known or list(Study.model_fields)
+
+
+def _line(node: yaml.Node | None, keys: Sequence[Key]) -> int:
+    """Line, from 1, of the deepest of ``keys`` that the file has."""
+    line = node.start_mark.line + 1 if node else 1
+    for key in keys:
+        child = None
+        if isinstance(node, yaml.MappingNode):
+            for name, value in node.value:
+                if name.value == str(key):
+                    line, child = name.start_mark.line + 1, value
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int):
+            child = node.value[key]
+            line = child.start_mark.line + 1
+        if child is None:
+            return line
+        node = child
+    return line

@@ -1,0 +1,287 @@
+"""MLflow: a view of the step store, by fingerprint, that can be made again at any time (DESIGN §7).
+
+Everything is logged from the driver. A run that exists already is updated, never added again.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from pydantic import BaseModel
+
+from orchestrator.execute import Failure
+from orchestrator.fingerprints import Json, fingerprint
+from orchestrator.plan import Plan, RunSpec
+from orchestrator.results import (
+    RunResult,
+    cells,
+    results,
+    spec_results,
+    training_curve,
+    warmup_rounds,
+)
+from orchestrator.steps.base import Step
+from orchestrator.steps.evaluate import PREDICTIONS
+from orchestrator.store import StepStore
+
+METRICS_PER_CALL = 1000
+"""MLflow's own limit for one batch."""
+
+
+def quiet_mlflow() -> None:
+    """Keep migrations off the terminal, and a server that is away from holding up a study."""
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+
+
+class Tracker:
+    """Writes the finished parts of a plan into one MLflow experiment, named like the study.
+
+    Args:
+        plan: What to log.
+        store: Where its results are.
+        uri: Of the tracking server or database.
+    """
+
+    def __init__(self, plan: Plan, store: StepStore, uri: str) -> None:
+        quiet_mlflow()
+        self._plan = plan
+        self._store = store
+        self._client = MlflowClient(tracking_uri=uri)
+        self._experiment = self._find_experiment(plan.study.name)
+        self._known: dict[tuple[str, str], str] = {
+            (run.data.tags["xlwarm.kind"], run.data.tags["xlwarm.fingerprint"]): run.info.run_id
+            for run in self._all_runs()
+            if "xlwarm.fingerprint" in run.data.tags
+        }
+        self._parent = self._run(
+            "study", plan.fingerprint, plan.study.name, None, {"xlwarm.kind": "study"}
+        )
+
+    def _find_experiment(self, name: str) -> str:
+        found = self._client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        return str(self._client.create_experiment(name))
+
+    def _all_runs(self) -> Iterator[Any]:
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment], page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _run(
+        self, kind: str, identity: str, name: str, parent: str | None, tags: Mapping[str, str]
+    ) -> str:
+        """The run of this kind and fingerprint, made if there is none."""
+        key = (kind, identity)
+        if key not in self._known:
+            all_tags = self._common_tags() | dict(tags) | {MLFLOW_RUN_NAME: name}
+            all_tags |= {"xlwarm.kind": kind, "xlwarm.fingerprint": identity}
+            if parent:
+                all_tags[MLFLOW_PARENT_RUN_ID] = parent
+            run = self._client.create_run(self._experiment, tags=all_tags)
+            self._known[key] = run.info.run_id
+        return self._known[key]
+
+    def _common_tags(self) -> dict[str, str]:
+        study = self._plan.study
+        return {"xlwarm.task": study.task.name, "xlwarm.backbone": study.backbone.name}
+
+    def log_spec(self, spec: RunSpec) -> None:
+        """Log a finished model, and those of its evaluations that are done."""
+        store = self._store
+        if not store.is_done(spec.model):
+            return
+        tags = {"xlwarm.strategy": spec.strategy, "xlwarm.seed": str(spec.seed)}
+        run = self._run("model", spec.fingerprint, spec.name, self._parent, tags)
+        record = store.record(spec.model)
+        metrics = list(self._model_metrics(spec, record))
+        self._write(run, metrics, self._params(spec), {"xlwarm.step": spec.model.fingerprint})
+        for result in spec_results(spec, store, record["outputs"]["dev_f1"]):
+            self._log_result(spec, result, run, tags)
+        if all(store.is_done(evaluation) for evaluation in spec.evaluations):
+            self._client.set_terminated(run, "FINISHED")
+
+    def _model_metrics(self, spec: RunSpec, record: Mapping[str, Any]) -> Iterator[Metric]:
+        # The time of the step, not of logging: logging again then writes equal rows, not new ones.
+        when = _milliseconds(record)
+        outputs = record["outputs"]
+        yield Metric("dev_f1", outputs["dev_f1"], when, outputs["best_step"])
+        yield Metric("train_seconds", record["seconds"], when, 0)
+        for point in training_curve(spec, self._store):
+            yield Metric("train_loss", point["loss"], when, point["step"])
+            if point["dev_f1"] is not None:
+                yield Metric("dev_f1_by_step", point["dev_f1"], when, point["step"])
+        if spec.model.warmup:
+            for z, report in enumerate(warmup_rounds(spec.model.warmup, self._store), start=1):
+                for language, loss in report["losses"].items():
+                    yield Metric(f"warmup_loss.{language}", loss, when, z)
+                for pair, cosine in report["cosines"].items():
+                    yield Metric(f"warmup_cosine.{pair.replace('/', '-')}", cosine, when, z)
+                yield Metric("warmup_rounding_loss", report["rounding_loss"], when, z)
+
+    def _params(self, spec: RunSpec) -> dict[str, str]:
+        study = self._plan.study
+        chosen: dict[str, Any] = {
+            "strategy": spec.strategy,
+            "seed": spec.seed,
+            "source": study.source,
+            "targets": ",".join(spec.targets),
+            "trained_on": ",".join(spec.model.languages),
+            "threads": study.threads,
+            "task": study.task.name,
+            "backbone": study.backbone,
+            "training": study.training,
+            "data": {
+                "aligner": study.data.aligner,
+                "alignment": study.data.alignment,
+                "mapping": study.data.mapping,
+            },
+        }
+        if spec.model.warmup:
+            seen = self._store.outputs(spec.model.warmup)["sentences_seen"]
+            chosen["warmup"] = study.warmup
+            chosen["warmup_sentences"] = seen
+        return dict(flat_names(chosen))
+
+    def _log_result(
+        self, spec: RunSpec, result: RunResult, parent: str, tags: Mapping[str, str]
+    ) -> None:
+        identity = fingerprint([spec.fingerprint, result.language])
+        tags = dict(tags) | {"xlwarm.language": result.language}
+        run = self._run("result", identity, f"{spec.name}-{result.language}", parent, tags)
+        evaluation = next(e for e in spec.evaluations if e.language == result.language)
+        when = _milliseconds(self._store.record(evaluation))
+        scores = {
+            "test_f1": result.f1,
+            "test_precision": result.precision,
+            "test_recall": result.recall,
+            "dev_f1": result.dev_f1,
+        } | {f"test_f1.{label}": score["f1"] for label, score in result.labels.items()}
+        metrics = [Metric(name, value, when, 0) for name, value in scores.items()]
+        params = self._params(spec) | {"language": result.language}
+        self._write(run, metrics, params, {"xlwarm.step": result.fingerprint})
+        predictions = self._store.folder(evaluation) / PREDICTIONS
+        self._client.log_artifact(run, str(predictions))
+        self._client.set_terminated(run, "FINISHED")
+
+    def _write(
+        self, run: str, metrics: list[Metric], params: Mapping[str, str], tags: Mapping[str, str]
+    ) -> None:
+        self._client.log_batch(
+            run,
+            params=[Param(name, value) for name, value in params.items()],
+            tags=[RunTag(name, value) for name, value in tags.items()],
+        )
+        for start in range(0, len(metrics), METRICS_PER_CALL):
+            self._client.log_batch(run, metrics=metrics[start : start + METRICS_PER_CALL])
+
+    def finish(self, status: str, texts: Mapping[str, str]) -> None:
+        """Log all there is once more, the means over seeds and ``texts``; close the parent run."""
+        for spec in self._plan.specs:
+            self.log_spec(spec)
+        found = results(self._plan, self._store)
+        for (strategy, column), cell in cells(found, self._plan.study.targets).items():
+            for name, value in (
+                ("test_f1_mean", cell.mean),
+                ("test_f1_std", cell.std),
+                ("n_seeds", cell.seeds),
+            ):
+                self._client.log_metric(self._parent, f"{name}.{strategy}.{column}", value)
+        for name, text in texts.items():
+            self._client.log_text(self._parent, text, name)
+        for projection in self._plan.specs[0].model.encoding.projections:
+            counts = self._store.folder(projection) / "counts.json"
+            if counts.exists():
+                self._client.log_text(
+                    self._parent, counts.read_text(), f"projection/{projection.language}.json"
+                )
+        self._client.set_terminated(self._parent, status)
+
+
+def _milliseconds(record: Mapping[str, Any]) -> int:
+    started = datetime.fromisoformat(record["started"]).timestamp()
+    return int(1000 * (started + record["seconds"]))
+
+
+def flat_names(settings: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested settings as dotted names and text.
+
+    >>> dict(flat_names({"training": {"steps": 800}, "seed": 1}))
+    {'training.steps': '800', 'seed': '1'}
+    """
+    if isinstance(settings, BaseModel):
+        settings = settings.model_dump(mode="json")
+    if isinstance(settings, Mapping):
+        for key, value in settings.items():
+            yield from flat_names(value, f"{prefix}.{key}" if prefix else key)
+    else:
+        yield prefix, str(settings)
+
+
+class BackgroundTracking:
+    """Logs to MLflow beside a running study, in one thread; a server that is away costs nothing.
+
+    After the first failure it waits for :meth:`close`, which tries everything once more.
+    """
+
+    def __init__(self, plan: Plan, store: StepStore, uri: str) -> None:
+        self.problem: str | None = None
+        self._plan = plan
+        self._make = lambda: Tracker(plan, store, uri)
+        self._tracker: Tracker | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
+
+    def started(self, step: Step) -> None:
+        """Nothing to log yet."""
+
+    def finished(self, step: Step) -> None:
+        """Log the models that the step belongs to."""
+        for spec in self._plan.specs:
+            if step in (spec.model, *spec.evaluations):
+                self._thread.submit(self._try, partial(self._log_spec, spec))
+
+    def failed(self, step: Step, failure: Failure) -> None:
+        """The parent run's status says so in the end."""
+
+    def tick(self, states: Mapping[str, Mapping[str, Json]]) -> None:
+        """Nothing to log."""
+
+    def close(self, status: str, texts: Mapping[str, str]) -> None:
+        """Wait for what is being logged, log what is missing, close the parent run."""
+        self._thread.submit(self._reset)
+        self._thread.submit(self._try, lambda: self._ready().finish(status, texts))
+        self._thread.shutdown(wait=True)
+
+    def _reset(self) -> None:
+        if self.problem:
+            self._tracker, self.problem = None, None
+
+    def _log_spec(self, spec: RunSpec) -> None:
+        self._ready().log_spec(spec)
+
+    def _ready(self) -> Tracker:
+        if self._tracker is None:
+            self._tracker = self._make()
+        return self._tracker
+
+    def _try(self, log: Any) -> None:
+        if self.problem:
+            return
+        try:
+            log()
+        except Exception as error:
+            self.problem = f"{type(error).__name__}: {error}"

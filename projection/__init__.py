@@ -1,0 +1,1 @@
+"""Labelled corpora: read them, encode spans as tags, align translations and project labels."""

@@ -1,0 +1,201 @@
+"""CoNLL column files: one word a line, its tag in the last column, a blank line after a sentence.
+
+Reads what CoNLL-2002, CoNLL-2003 and their descendants look like: 2 to 5 columns split by tabs or
+spaces, IOB1, IOB2 or BIOES, ``-DOCSTART-`` blocks, gzip, any encoding that is named.
+"""
+
+import gzip
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from projection.errors import InputError, at_line
+from projection.records import Sentence
+from projection.schemes import (
+    Detected,
+    TagScheme,
+    decode_tags,
+    detect_scheme,
+    encode_tags,
+    split_tag,
+)
+
+DOCSTART = "-DOCSTART-"
+MIN_COLUMNS, MAX_COLUMNS = 2, 5
+_SEPARATOR = re.compile("[ \t]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive non-blank lines of a column file.
+
+    Args:
+        line: Number of the first line, from 1.
+        tokens: First column.
+        tags: Last column.
+    """
+
+    line: int
+    tokens: tuple[str, ...]
+    tags: tuple[str, ...]
+
+    @property
+    def is_docstart(self) -> bool:
+        """True for the marker that CoNLL puts between documents."""
+        return self.tokens[0] == DOCSTART
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFile:
+    """A labelled column file as read: its sentences and what was found in it."""
+
+    sentences: tuple[Sentence, ...]
+    detected: Detected
+    num_docstarts: int
+
+
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """The text of ``path``, unpacked if its name ends in ``.gz``.
+
+    Raises:
+        InputError: No such file, unknown encoding, or bytes that are not of this encoding (with the
+            line of the first).
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if path.suffix == ".gz":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError) as error:
+            raise InputError(f"{path}: is not a whole gzip file ({error})") from None
+    try:
+        return content.decode(encoding).replace("\r\n", "\n")
+    except LookupError:
+        raise InputError(f"{path}: unknown encoding {encoding!r}; try utf-8 or latin-1") from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise at_line(
+            path,
+            line,
+            f"expected {encoding}, got the byte 0x{content[error.start]:02x}; "
+            "name the encoding of the file (often latin-1)",
+        ) from None
+
+
+def read_blocks(path: Path, encoding: str = "utf-8") -> list[Block]:
+    """Blocks of a column file in file order, ``-DOCSTART-`` blocks included.
+
+    Raises:
+        InputError: A row has fewer than 2 or more than 5 columns, or not as many as the first row;
+            or the file has no rows at all.
+    """
+    blocks: list[Block] = []
+    rows: list[list[str]] = []
+    width = 0
+    text = read_text(path, encoding)
+    for number, line in enumerate(_lines_and_end(text), start=1):
+        if line:
+            row = _split_row(path, number, line, width)
+            width = len(row)
+            rows.append(row)
+        elif rows:
+            first = number - len(rows)
+            blocks.append(Block(first, tuple(r[0] for r in rows), tuple(r[-1] for r in rows)))
+            rows = []
+    if not blocks:
+        raise InputError(f"{path}: expected rows 'word ... tag', got an empty file")
+    return blocks
+
+
+def _lines_and_end(text: str) -> Iterator[str]:
+    for line in text.split("\n"):
+        yield line.strip(" \t\r")
+    yield ""
+
+
+def _split_row(path: Path, number: int, line: str, width: int) -> list[str]:
+    row = line.split("\t") if "\t" in line else _SEPARATOR.split(line)
+    if not MIN_COLUMNS <= len(row) <= MAX_COLUMNS:
+        raise at_line(
+            path,
+            number,
+            f"expected 'word ... tag' in {MIN_COLUMNS} to {MAX_COLUMNS} columns, got {line!r}; "
+            "CoNLL-2003 has 4 columns (German 5), CoNLL-2002 has 2 or 3",
+        )
+    if width and len(row) != width:
+        raise at_line(path, number, f"expected {width} columns as in the rows before, got {line!r}")
+    return row
+
+
+def read_columns(
+    path: Path,
+    language: str,
+    *,
+    labels: Sequence[str] = (),
+    scheme: TagScheme | None = None,
+    encoding: str = "utf-8",
+) -> ColumnFile:
+    """Labelled sentences of a column file, ``-DOCSTART-`` blocks dropped.
+
+    Args:
+        path: Plain or gzipped.
+        language: Put on every sentence.
+        labels: The labels that may occur; empty for any.
+        scheme: Scheme of the tags; found out if None.
+        encoding: Of the text.
+
+    Returns:
+        Sentences with ids ``<language>-<k>``, k counting all blocks from 0, so that a translation
+        that is block-parallel carries the same ids whether it kept the markers or not.
+
+    Raises:
+        InputError: Unreadable file, ill-formed row, illegal tag, mixed tag schemes.
+    """
+    blocks = read_blocks(path, encoding)
+    for block in blocks:
+        _check_tags(path, block, labels)
+    kept = [(k, block) for k, block in enumerate(blocks) if not block.is_docstart]
+    try:
+        detected = detect_scheme(block.tags for _, block in kept)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
+    if scheme not in (None, TagScheme.OI, detected.scheme):
+        raise InputError(f"{path}: expected {scheme} tags, got {detected.scheme}")
+    scheme = scheme or detected.scheme
+    sentences = tuple(
+        Sentence(f"{language}-{k}", language, block.tokens, tuple(decode_tags(block.tags, scheme)))
+        for k, block in kept
+    )
+    return ColumnFile(sentences, detected, len(blocks) - len(kept))
+
+
+def _check_tags(path: Path, block: Block, labels: Sequence[str]) -> None:
+    if block.is_docstart:
+        return
+    for offset, tag in enumerate(block.tags):
+        if tag == "O":
+            continue
+        try:
+            _, label = split_tag(tag)
+        except ValueError as error:
+            raise at_line(path, block.line + offset, f"illegal tag: {error}") from None
+        if labels and label not in labels:
+            raise at_line(
+                path,
+                block.line + offset,
+                f"illegal tag {tag!r}: the label {label} is not of this task ({' '.join(labels)})",
+            )
+
+
+def write_columns(sentences: Iterable[Sentence], out: TextIO, scheme: TagScheme) -> None:
+    """Write ``word<TAB>tag`` rows, a blank line after every sentence."""
+    for sentence in sentences:
+        tags = encode_tags(sentence.spans, len(sentence.tokens), scheme)
+        out.writelines(
+            f"{token}\t{tag}\n" for token, tag in zip(sentence.tokens, tags, strict=True)
+        )
+        out.write("\n")

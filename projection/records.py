@@ -1,0 +1,140 @@
+"""The records that travel between readers, aligners, mappings, trainers and scorers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum, auto
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Words ``[start, end)`` carrying one label; offsets count words from 0, not pieces.
+
+    Raises:
+        ValueError: The span is empty or begins before word 0.
+    """
+
+    start: int
+    end: int
+    label: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"a span needs 0 <= start < end, got [{self.start}, {self.end})")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One tokenised sentence with its labelled spans, sorted and disjoint.
+
+    Args:
+        id: Unique within its corpus; equal for a source sentence and its translation.
+        language: ISO 639-1 code.
+        tokens: At least one word.
+        spans: Sorted by start; no two share a word.
+        pos: One part-of-speech tag a word, or None where the task has none.
+        predicate: Index of the predicate's word (SRL), or None.
+
+    Raises:
+        ValueError: A span ends after the last word, or spans overlap or are out of order.
+    """
+
+    id: str
+    language: str
+    tokens: tuple[str, ...]
+    spans: tuple[Span, ...] = ()
+    pos: tuple[str, ...] | None = None
+    predicate: int | None = None
+
+    def __post_init__(self) -> None:
+        length = len(self.tokens)
+        if not length:
+            raise ValueError(f"sentence {self.id} has no words")
+        if self.spans and self.spans[-1].end > length:
+            raise ValueError(f"sentence {self.id} has {length} words but a span {self.spans[-1]}")
+        for left, right in zip(self.spans, self.spans[1:], strict=False):
+            if right.start < left.end:
+                raise ValueError(f"sentence {self.id}: {right} does not follow {left}")
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Sentences of one task, language and split (``train``, ``dev``, ``test``), in file order."""
+
+    task: str
+    language: str
+    split: str
+    sentences: tuple[Sentence, ...]
+
+    @property
+    def num_words(self) -> int:
+        """Words over all sentences."""
+        return sum(len(sentence.tokens) for sentence in self.sentences)
+
+    @property
+    def num_spans(self) -> int:
+        """Labelled spans over all sentences."""
+        return sum(len(sentence.spans) for sentence in self.sentences)
+
+
+class Alignment:
+    """Word links of one sentence pair: pairs ``(i, j)``, source word i to target word j, 0-based.
+
+    Pairs are kept sorted and distinct, so equal alignments compare equal.
+
+    >>> Alignment([(1, 0), (0, 2), (1, 0)]).pairs
+    ((0, 2), (1, 0))
+    """
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: Iterable[tuple[int, int]]) -> None:
+        self.pairs = tuple(sorted(set(pairs)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Alignment) and self.pairs == other.pairs
+
+    def __hash__(self) -> int:
+        return hash(self.pairs)
+
+    def __repr__(self) -> str:
+        return f"Alignment({list(self.pairs)})"
+
+    def check(self, source_length: int, target_length: int) -> None:
+        """Refuse a pair outside ``source_length`` x ``target_length`` words.
+
+        Raises:
+            ValueError: Names the first pair that lies outside.
+        """
+        for i, j in self.pairs:
+            if not (0 <= i < source_length and 0 <= j < target_length):
+                raise ValueError(
+                    f"alignment pair {i}-{j} lies outside the sentence pair "
+                    f"({source_length} source words, {target_length} target words, both from 0)"
+                )
+
+    def targets(self, source_words: range) -> list[int]:
+        """Target words linked with any of ``source_words``, sorted, each once."""
+        return sorted({j for i, j in self.pairs if i in source_words})
+
+
+class DropReason(StrEnum):
+    """Why a source span has no counterpart in the translation."""
+
+    UNALIGNED = auto()
+    """No target word is linked with any of its words."""
+    OVERLAPS = auto()
+    """Its target words meet those of a span that was placed before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A labelled translation and the fate of every source span.
+
+    ``len(kept) + len(dropped)`` is always the number of source spans. Span-to-span mapping gives
+    every kept span one target span; word-to-word mapping may break one into several.
+    """
+
+    sentence: Sentence
+    kept: tuple[Span, ...]
+    """Source spans that label at least one target word."""
+    dropped: tuple[tuple[Span, DropReason], ...]

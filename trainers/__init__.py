@@ -1,0 +1,1 @@
+"""One model on one device: encode, tag, warm up, train, evaluate, save."""

@@ -1,0 +1,233 @@
+"""Sentences as piece ids and tag ids: whole corpora in flat arrays, and padded batches.
+
+Shape letters: B sentences of a batch, P pieces (padded), N words of the batch that the encoder
+reads, over all its sentences.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from projection.records import Sentence, Span
+from projection.schemes import TagScheme, decode_strict, encode_tags, tag_set
+from trainers.checkpoints import save_arrays
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+UNLABELLED = -1
+"""Tag id of every word of a corpus whose labels are not to be seen (target-language tests)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagVocabulary:
+    """Tags and their ids, the position in ``tags``; ``O`` has id 0."""
+
+    scheme: TagScheme
+    tags: tuple[str, ...]
+
+    @classmethod
+    def of(cls, labels: Sequence[str], scheme: TagScheme) -> "TagVocabulary":
+        """All tags of ``scheme`` over ``labels``."""
+        return cls(scheme, tag_set(labels, scheme))
+
+    def encode(self, spans: Sequence[Span], length: int) -> list[int]:
+        """Tag ids of ``length`` words."""
+        return [self.tags.index(tag) for tag in encode_tags(spans, length, self.scheme)]
+
+    def decode(self, tag_ids: Sequence[int]) -> list[Span]:
+        """Spans of whole, well-formed chunks (seqeval's strict mode)."""
+        return decode_strict([self.tags[tag_id] for tag_id in tag_ids], self.scheme)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedCorpus:
+    """A corpus in flat arrays, S sentences.
+
+    Args:
+        pieces: Piece ids of all sentences, one after another, special pieces included.
+        piece_ends: ``(S,)``, where in ``pieces`` each sentence ends.
+        firsts: Position within its sentence of the first piece of every word that was not cut.
+        first_ends: ``(S,)``, where in ``firsts`` each sentence ends.
+        tags: Tag id of every word, cut ones included, or ``UNLABELLED``.
+        tag_ends: ``(S,)``, where in ``tags`` each sentence ends.
+    """
+
+    pieces: NDArray[np.int32]
+    piece_ends: NDArray[np.int64]
+    firsts: NDArray[np.int32]
+    first_ends: NDArray[np.int64]
+    tags: NDArray[np.int32]
+    tag_ends: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.piece_ends)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Pieces of every sentence, ``(S,)``."""
+        return np.diff(self.piece_ends, prepend=0)
+
+    @property
+    def num_cut_words(self) -> int:
+        """Words beyond ``max_pieces``, which the encoder never reads."""
+        return int(self.tag_ends[-1] - self.first_ends[-1]) if len(self) else 0
+
+    def tags_of(self, k: int) -> NDArray[np.int32]:
+        """Tag ids of sentence ``k``, cut words included."""
+        return _part(self.tags, self.tag_ends, k)
+
+    def save(self, path: Path) -> None:
+        """Write the arrays as safetensors."""
+        save_arrays(path, {name: getattr(self, name) for name in self.__slots__})
+
+    @classmethod
+    def load(cls, path: Path) -> "EncodedCorpus":
+        """Read what :meth:`save` wrote."""
+        return cls(**load_file(path))
+
+    @classmethod
+    def concatenate(cls, corpora: Sequence["EncodedCorpus"]) -> "EncodedCorpus":
+        """One corpus with the sentences of all, in order (Eq. 5 and 6: a plain union)."""
+        return cls(
+            np.concatenate([corpus.pieces for corpus in corpora]),
+            _shifted([corpus.piece_ends for corpus in corpora]),
+            np.concatenate([corpus.firsts for corpus in corpora]),
+            _shifted([corpus.first_ends for corpus in corpora]),
+            np.concatenate([corpus.tags for corpus in corpora]),
+            _shifted([corpus.tag_ends for corpus in corpora]),
+        )
+
+
+def _part(values: NDArray[np.int32], ends: NDArray[np.int64], k: int) -> NDArray[np.int32]:
+    return values[ends[k - 1] if k else 0 : ends[k]]
+
+
+def _shifted(ends: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    before = np.cumsum([0, *(int(one[-1]) for one in ends[:-1])])
+    return np.concatenate([one + shift for one, shift in zip(ends, before, strict=True)])
+
+
+def encode_corpus(
+    sentences: Sequence[Sentence],
+    tokenizer: "PreTrainedTokenizerBase",
+    tags: TagVocabulary | None,
+    *,
+    max_pieces: int,
+) -> EncodedCorpus:
+    """Encode ``sentences``; a sentence longer than ``max_pieces`` loses its last words.
+
+    A word that the tokenizer turns into nothing (a lone control character) becomes one unknown
+    piece, so that every word has a first piece.
+
+    Args:
+        sentences: At least one.
+        tokenizer: Fast, of the encoder.
+        tags: None to leave the corpus unlabelled.
+        max_pieces: Special pieces included.
+    """
+    encoded = tokenizer(
+        [list(sentence.tokens) for sentence in sentences],
+        is_split_into_words=True,
+        add_special_tokens=True,
+        return_attention_mask=False,
+    )
+    pieces: list[int] = []
+    firsts: list[int] = []
+    tag_ids: list[int] = []
+    ends: list[tuple[int, int, int]] = []
+    for k, sentence in enumerate(sentences):
+        ids, word_ids, length = encoded["input_ids"][k], encoded.word_ids(k), len(sentence.tokens)
+        one, first = _cut(ids, word_ids, length, tokenizer.unk_token_id or 0, max_pieces)
+        pieces += one
+        firsts += first
+        tag_ids += tags.encode(sentence.spans, length) if tags else [UNLABELLED] * length
+        ends.append((len(pieces), len(firsts), len(tag_ids)))
+    piece_ends, first_ends, tag_ends = np.array(ends, dtype=np.int64).T.copy()
+    return EncodedCorpus(
+        np.array(pieces, dtype=np.int32),
+        piece_ends,
+        np.array(firsts, dtype=np.int32),
+        first_ends,
+        np.array(tag_ids, dtype=np.int32),
+        tag_ends,
+    )
+
+
+def _cut(
+    ids: Sequence[int],
+    word_ids: Sequence[int | None],
+    num_words: int,
+    unknown: int,
+    max_pieces: int,
+) -> tuple[list[int], list[int]]:
+    """Piece ids, cut at a word boundary, and where the first piece of every kept word is."""
+    of_word: list[list[int]] = [[] for _ in range(num_words)]
+    before: list[int] = []
+    after: list[int] = []
+    for piece, word in zip(ids, word_ids, strict=True):
+        if word is not None:
+            of_word[word].append(piece)
+            after.clear()
+        elif any(of_word):
+            after.append(piece)
+        else:
+            before.append(piece)
+    kept = list(before)
+    firsts: list[int] = []
+    for word_pieces in of_word:
+        word_pieces = word_pieces or [unknown]  # noqa: PLW2901
+        if len(kept) + len(word_pieces) + len(after) > max_pieces:
+            break
+        firsts.append(len(kept))
+        kept += word_pieces
+    return kept + after, firsts
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some sentences, padded.
+
+    Args:
+        piece_ids_BP: Piece ids.
+        piece_mask_BP: 1 for a piece, 0 for padding.
+        first_N: Index into the flattened ``(B * P)`` pieces of every word's first piece.
+        tags_N: Tag id of every word.
+        weights_N: What every word counts in the loss (Eq. 3): one over the words of its sentence
+            times the sentences of the batch.
+    """
+
+    piece_ids_BP: torch.Tensor
+    piece_mask_BP: torch.Tensor
+    first_N: torch.Tensor
+    tags_N: torch.Tensor
+    weights_N: torch.Tensor
+
+
+def collate(
+    corpus: EncodedCorpus, which: NDArray[np.int64], padding: int, device: torch.device
+) -> Batch:
+    """The sentences ``which`` of ``corpus`` as one padded batch on ``device``."""
+    lengths = corpus.lengths[which]
+    piece_ids_BP = np.full((len(which), int(lengths.max())), padding, dtype=np.int64)
+    firsts, tags, weights = [], [], []
+    for b, k in enumerate(which):
+        piece_ids_BP[b, : lengths[b]] = _part(corpus.pieces, corpus.piece_ends, k)
+        first = _part(corpus.firsts, corpus.first_ends, k)
+        firsts.append(first + b * piece_ids_BP.shape[1])
+        tags.append(corpus.tags_of(k)[: len(first)])
+        weights.append(np.full(len(first), 1.0 / (max(len(first), 1) * len(which))))
+    mask_BP = np.arange(piece_ids_BP.shape[1]) < lengths[:, None]
+    return Batch(
+        torch.from_numpy(piece_ids_BP).to(device),
+        torch.from_numpy(mask_BP.astype(np.int64)).to(device),
+        torch.from_numpy(np.concatenate(firsts).astype(np.int64)).to(device),
+        torch.from_numpy(np.concatenate(tags).astype(np.int64)).to(device),
+        torch.from_numpy(np.concatenate(weights).astype(np.float32)).to(device),
+    )

@@ -1,0 +1,57 @@
+"""Tag a corpus with a model, and score it."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from projection.records import Span
+from projection.scoring import Scores, score_spans
+from trainers.encoding import EncodedCorpus, TagVocabulary, collate
+from trainers.tagger import Tagger
+
+PIECES_PER_BATCH = 2048
+"""Padded pieces that are tagged at once."""
+
+
+def predict_tags(tagger: Tagger, corpus: EncodedCorpus) -> list[NDArray[np.int64]]:
+    """Best tag id of every word, sentence by sentence; words that were cut get ``O``."""
+    tagger.eval()
+    device = next(tagger.parameters()).device
+    predicted: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(corpus)
+    with torch.inference_mode():
+        for which in _batches_by_length(corpus.lengths):
+            batch = collate(corpus, which, tagger.padding, device)
+            best = tagger(batch).argmax(dim=-1).cpu().numpy()
+            start = 0
+            for k in which:
+                read = int(corpus.first_ends[k] - (corpus.first_ends[k - 1] if k else 0))
+                tags = np.zeros(len(corpus.tags_of(k)), dtype=np.int64)
+                tags[:read] = best[start : start + read]
+                predicted[k] = tags
+                start += read
+    return predicted
+
+
+def _batches_by_length(lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    order = np.argsort(lengths, kind="stable")
+    batches, start = [], 0
+    while start < len(order):
+        stop = start + 1
+        while (
+            stop < len(order) and (stop + 1 - start) * int(lengths[order[stop]]) <= PIECES_PER_BATCH
+        ):
+            stop += 1
+        batches.append(order[start:stop])
+        start = stop
+    return batches
+
+
+def predict_spans(tagger: Tagger, corpus: EncodedCorpus, tags: TagVocabulary) -> list[list[Span]]:
+    """Predicted spans of every sentence: whole, well-formed chunks of the predicted tags."""
+    return [tags.decode(ids.tolist()) for ids in predict_tags(tagger, corpus)]
+
+
+def evaluate(tagger: Tagger, corpus: EncodedCorpus, tags: TagVocabulary) -> Scores:
+    """Exact span scores on a labelled corpus; cut words count, as ``O``."""
+    gold = [tags.decode(corpus.tags_of(k).tolist()) for k in range(len(corpus))]
+    return score_spans(gold, predict_spans(tagger, corpus, tags))

@@ -1,0 +1,66 @@
+"""The strategies of the paper as one table (DESIGN §4): what is trained on, and from where."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from enum import StrEnum, auto
+from types import MappingProxyType
+
+from projection.errors import InputError
+
+
+class Translations(StrEnum):
+    """Which pseudo-labelled translations an adaptation trains on."""
+
+    NONE = auto()
+    EVALUATED = auto()
+    """Only that of the language it will be evaluated on: one model for each target."""
+    ALL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """An adaptation (paper §3, §4) and whether the multilingual warm-up comes before it (§5)."""
+
+    source: bool
+    translations: Translations
+    warm_start: bool = False
+
+    @property
+    def once_for_all(self) -> bool:
+        """True if one model serves all target languages."""
+        return self.translations is not Translations.EVALUATED
+
+    def training_languages(self, source: str, targets: Sequence[str]) -> tuple[str, ...]:
+        """Languages whose training corpora are used by a model that serves ``targets``."""
+        translated = () if self.translations is Translations.NONE else tuple(targets)
+        return ((source,) if self.source else ()) + translated
+
+
+_WARM_SUFFIX = "+ws"
+
+STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
+    {
+        "zero-shot": Strategy(source=True, translations=Translations.NONE),
+        "target-only": Strategy(source=False, translations=Translations.EVALUATED),
+        "bilingual": Strategy(source=True, translations=Translations.EVALUATED),
+        "multilingual": Strategy(source=True, translations=Translations.ALL),
+        "mtl-ws": Strategy(source=True, translations=Translations.NONE, warm_start=True),
+    }
+)
+
+
+def strategy(name: str) -> Strategy:
+    """The strategy called ``name``; ``NAME+ws`` warm-starts any other adaptation (paper §5.2).
+
+    Raises:
+        InputError: No such strategy; names the nearest one.
+    """
+    if name in STRATEGIES:
+        return STRATEGIES[name]
+    base = STRATEGIES.get(name.removesuffix(_WARM_SUFFIX))
+    if name.endswith(_WARM_SUFFIX) and base and not base.warm_start:
+        return replace(base, warm_start=True)
+    near = get_close_matches(name.replace("_", "-"), STRATEGIES, n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise InputError(f"unknown strategy {name!r}{hint} Known: {', '.join(STRATEGIES)}")

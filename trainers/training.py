@@ -1,0 +1,186 @@
+"""Fine-tuning: one loop with the paper's schedule and model selection on the source dev set."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, Field, model_validator
+from torch import Tensor
+
+from trainers.batches import BatchOrder
+from trainers.encoding import EncodedCorpus, TagVocabulary, collate
+from trainers.errors import TrainingDivergedError
+from trainers.evaluation import evaluate
+from trainers.flat import FlatModel
+from trainers.seeding import stream_seed
+from trainers.tagger import Tagger
+
+
+class TrainSettings(BaseModel, frozen=True, extra="forbid"):
+    """Schedule of the fine-tuning (paper, Table 6 and A.2)."""
+
+    learning_rate: float = Field(gt=0, lt=1)
+    batch_size: int = Field(ge=1)
+    """Sentences per optimiser step, over all languages."""
+    steps: int = Field(ge=1)
+    select_after: int = Field(ge=0)
+    """The dev set is first looked at after so many steps."""
+    evaluate_every: int = Field(ge=1)
+    """And then every so many; the last step is always looked at."""
+    lr_warmup: int = Field(default=0, ge=0)
+    """Steps over which the rate rises linearly from 0; off in the paper."""
+    lr_decay: Literal["none", "linear"] = "none"
+    """``linear`` falls to 0 at the last step; off in the paper."""
+    max_grad_norm: float | None = Field(default=None, gt=0)
+    """Gradients are scaled down to this Euclidean norm; off in the paper."""
+
+    @model_validator(mode="after")
+    def _leaves_something(self) -> "TrainSettings":
+        if self.select_after >= self.steps:
+            raise ValueError(
+                f"select_after ({self.select_after}) must be below steps ({self.steps}), "
+                "or no step is left to select from"
+            )
+        if self.lr_warmup >= self.steps:
+            raise ValueError(f"lr_warmup ({self.lr_warmup}) must be below steps ({self.steps})")
+        return self
+
+    def is_selection_step(self, step: int) -> bool:
+        """True if the dev set is looked at after ``step`` steps."""
+        regular = step >= max(1, self.select_after) and step % self.evaluate_every == 0
+        return regular or step == self.steps
+
+
+def learning_rate_at(step: int, settings: TrainSettings) -> float:
+    """Rate of optimiser step ``step``, from 0."""
+    if step < settings.lr_warmup:
+        return settings.learning_rate * (step + 1) / (settings.lr_warmup + 1)
+    if settings.lr_decay == "none":
+        return settings.learning_rate
+    falling = settings.steps - settings.lr_warmup
+    return settings.learning_rate * (settings.steps - step) / falling
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Told now and then while a model trains."""
+
+    step: int
+    loss: float
+    """Mean training loss since the last report."""
+    dev_f1: float | None = None
+    """Source-dev F1 in percent, where the dev set was looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """The selected step and the way there; the model holds the weights of that step."""
+
+    best_step: int
+    dev_f1: float
+    curve: tuple[Progress, ...]
+
+
+REPORT_EVERY = 20
+"""Steps between two reports of the training loss."""
+
+
+class FineTuner:
+    """Adam on batches of one training corpus, from the weights that ``tagger`` has.
+
+    Args:
+        tagger: On its device; its parameters become views into one vector.
+        corpus: Everything to train on.
+        settings: Schedule.
+        seed: Of the run; batches and dropout of a step depend on it and the step alone.
+    """
+
+    def __init__(
+        self, tagger: Tagger, corpus: EncodedCorpus, settings: TrainSettings, *, seed: int
+    ) -> None:
+        self.tagger = tagger
+        self.flat = FlatModel(tagger, sparse_rows=tagger.word_embedding)
+        self._corpus = corpus
+        self._settings = settings
+        self._seed = seed
+        self._order = BatchOrder(corpus.lengths, settings.batch_size, seed, "finetune")
+        self.flat.values.grad = self.flat.gradients
+        self._adam = torch.optim.Adam([self.flat.values], lr=settings.learning_rate, fused=True)
+        self._last_loss: float | None = None
+
+    def step(self, step: int) -> float:
+        """One optimiser step (from 0); its training loss.
+
+        Raises:
+            TrainingDivergedError: The loss is not finite.
+        """
+        self.tagger.train()
+        device = self.flat.values.device
+        batch = collate(self._corpus, self._order(step), self.tagger.padding, device)
+        torch.manual_seed(stream_seed(self._seed, "finetune dropout", step))
+        self.flat.gradients.zero_()
+        loss = self.tagger.loss(batch)
+        loss.backward()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingDivergedError(f"training step {step + 1}", value, self._last_loss)
+        if self._settings.max_grad_norm is not None:
+            clip(self.flat.gradients, self._settings.max_grad_norm)
+        self._adam.param_groups[0]["lr"] = learning_rate_at(step, self._settings)
+        self._adam.step()
+        self._last_loss = value
+        return value
+
+
+def clip(gradients: Tensor, max_norm: float) -> None:
+    """Scale ``gradients`` ``(N,)`` in place to a Euclidean norm of at most ``max_norm``."""
+    norm = float(gradients.double().norm())
+    if norm > max_norm:
+        gradients.mul_(max_norm / norm)
+
+
+def fine_tune(
+    tagger: Tagger,
+    corpus: EncodedCorpus,
+    dev: EncodedCorpus,
+    tags: TagVocabulary,
+    settings: TrainSettings,
+    *,
+    seed: int,
+    observe: Callable[[Progress], None] = lambda _progress: None,
+) -> TrainingResult:
+    """Train ``tagger`` on ``corpus`` and leave it with the weights that did best on ``dev``.
+
+    Args:
+        tagger: Changed in place.
+        corpus: Training corpus, all languages together.
+        dev: Source-language dev set, the only data that selects (ties go to the earlier step).
+        tags: Of the model's output.
+        settings: Schedule.
+        seed: Of the run.
+        observe: Told the loss every 20 steps and every dev score.
+
+    Raises:
+        TrainingDivergedError: A training loss is not finite.
+    """
+    tuner = FineTuner(tagger, corpus, settings, seed=seed)
+    best: tuple[float, int, Tensor] | None = None
+    curve: list[Progress] = []
+    losses: list[float] = []
+    for step in range(settings.steps):
+        losses.append(tuner.step(step))
+        done = step + 1
+        dev_f1 = None
+        if settings.is_selection_step(done):
+            dev_f1 = evaluate(tagger, dev, tags).micro.f1
+            if best is None or dev_f1 > best[0]:
+                best = (dev_f1, done, tuner.flat.values.clone())
+        if dev_f1 is not None or done % REPORT_EVERY == 0:
+            curve.append(Progress(done, sum(losses) / len(losses), dev_f1))
+            losses = []
+            observe(curve[-1])
+    assert best is not None, "the last step is always a selection step"
+    tuner.flat.values.copy_(best[2])
+    return TrainingResult(best[1], best[0], tuple(curve))
