@@ -185,6 +185,6 @@ class RayLauncher:
         return states
 
     def cancel(self) -> None:
-        """Stop everything that runs."""
+        """Stop what still runs; after an interrupt a shared cluster must not go on for nobody."""
         for task in self._pending:
             ray.cancel(task, force=True)

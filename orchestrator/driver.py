@@ -53,8 +53,11 @@ def run_study(
         else:
             with cluster(settings.address):
                 launcher = RayLauncher(store.root, settings, plan.study.threads)
-                with ProgressView(plan.steps, store, console) as view:
-                    outcome = run_steps(plan.steps, store, launcher, [view, log])
+                try:
+                    with ProgressView(plan.steps, store, console) as view:
+                        outcome = run_steps(plan.steps, store, launcher, [view, log])
+                finally:
+                    launcher.cancel()
         status = "FAILED" if outcome.failed else "FINISHED"
     finally:
         log.close(status, render(plan, store))

@@ -36,7 +36,6 @@ class Failure:
 
     message: str
     log: str
-    bad_input: bool = False
 
 
 class Launcher(Protocol):

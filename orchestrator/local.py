@@ -11,6 +11,7 @@ from orchestrator.fingerprints import Json
 from orchestrator.steps.base import BuildWorker, Step, Surroundings, perform
 from orchestrator.store import StepStore
 from projection.errors import InputError
+from trainers.errors import TrainingDivergedError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,9 +27,9 @@ def attempt(step: Step, around: Surroundings) -> Failure | None:
         log = around.store.log_path(step)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(f"{step.title()}\n{step.fingerprint}\n\n{traceback.format_exc()}")
-        bad_input = isinstance(error, InputError)
-        message = str(error) if bad_input else f"{type(error).__name__}: {error}"
-        return Failure(message, str(log), bad_input)
+        expected = isinstance(error, InputError | TrainingDivergedError)
+        message = str(error) if expected else f"{type(error).__name__}: {error}"
+        return Failure(message, str(log))
     return None
 
 

@@ -1,9 +1,8 @@
 """From a study to the models it asks for and the steps that make them (DESIGN §6)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from orchestrator.fingerprints import file_hash, fingerprint
 from orchestrator.steps.base import InputFile, Step, words_only
@@ -15,7 +14,6 @@ from orchestrator.steps.warmup import WarmupStep
 from orchestrator.study import FileSettings, Study
 from projection.aligners import PHARAOH, make_aligner, split_aligner
 from projection.columns import read_columns
-from projection.errors import InputError
 from projection.parallel import read_translation
 from trainers.backbones import checkpoint_hash, resolve_checkpoint
 from trainers.strategies import Strategy, strategy
@@ -99,14 +97,10 @@ def _file(study: Study, settings: FileSettings, language: str) -> InputFile:
     return InputFile(path=path, encoding=settings.encoding, content=file_hash(path))
 
 
-def _of(files: dict[str, FileSettings], language: str) -> FileSettings:
-    return files.get(language) or files["*"]
-
-
 def _encoding(study: Study) -> EncodeStep:
     data, backbone = study.data, study.backbone
     checkpoint = resolve_checkpoint(backbone.name)
-    tests = [(target, _of(data.test, target)) for target in study.targets]
+    tests = [(target, data.of(data.test, target)) for target in study.targets]
     return EncodeStep(
         backbone=backbone.name,
         checkpoint=checkpoint_hash(checkpoint),
@@ -133,7 +127,7 @@ def _projection(study: Study, language: str) -> ProjectStep:
         source_language=study.source,
         language=language,
         source=_file(study, data.train, study.source),
-        translation=_file(study, _of(data.translations, language), language),
+        translation=_file(study, data.of(data.translations, language), language),
         links=links,
         aligner=aligner,
         alignment=data.alignment,
@@ -160,7 +154,7 @@ def _spec(
         EvaluateStep(
             model=model,
             language=language,
-            test=_file(study, _of(study.data.test, language), language),
+            test=_file(study, study.data.of(study.data.test, language), language),
         )
         for language in served
     )
@@ -182,20 +176,19 @@ def _warmup(study: Study, encoding: EncodeStep, seed: int) -> WarmupStep:
 def check_files(study: Study) -> None:
     """Read every data file once, so that a bad row is found before anything is started.
 
+    That the files exist is checked where the study is read.
+
     Raises:
         InputError: The first thing that is wrong, with file and line.
     """
     data, labels = study.data, study.task.labels
-    for name, path in _paths(study):
-        if not path.is_file():
-            raise InputError(f"{name}: no such file: {path} (data_root is {study.data_root})")
     train_path = study.path(data.train.path, study.source)
     train = read_columns(train_path, study.source, labels=labels, encoding=data.train.encoding)
     dev_path = study.path(data.dev.path, study.source)
     read_columns(dev_path, study.source, labels=labels, encoding=data.dev.encoding)
     aligner, template = split_aligner(data.aligner)
     for target in study.targets:
-        test, translation = _of(data.test, target), _of(data.translations, target)
+        test, translation = data.of(data.test, target), data.of(data.translations, target)
         read_columns(study.path(test.path, target), target, labels=labels, encoding=test.encoding)
         pairs = read_translation(
             train_path,
@@ -207,19 +200,3 @@ def check_files(study: Study) -> None:
         )
         if aligner == PHARAOH:
             make_aligner(aligner, data.alignment, study.path(template, target)).align(pairs)
-
-
-def _paths(study: Study) -> Sequence[tuple[str, Path]]:
-    data = study.data
-    _, template = split_aligner(data.aligner)
-    named = [
-        ("data.train", study.path(data.train.path, study.source)),
-        ("data.dev", study.path(data.dev.path, study.source)),
-    ]
-    for target in study.targets:
-        named.append(("data.test", study.path(_of(data.test, target).path, target)))
-        translation = _of(data.translations, target).path
-        named.append(("data.translations", study.path(translation, target)))
-        if template:
-            named.append(("data.aligner", study.path(template, target)))
-    return named

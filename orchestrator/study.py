@@ -1,6 +1,6 @@
 """A study: what one YAML file says, checked (DESIGN §1 and §8)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,11 +34,15 @@ def _file(value: object) -> object:
 File = Annotated[FileSettings, BeforeValidator(_file)]
 
 
+EVERY = "*"
+"""Key of a file record that stands for every language."""
+
+
 def _files(value: object) -> object:
     """A string or one file record stands for every language; a mapping names each language's."""
     if isinstance(value, Mapping) and "path" not in value:
         return dict(value)
-    return {"*": value}
+    return {EVERY: value}
 
 
 Files = Annotated[dict[str, File], BeforeValidator(_files)]
@@ -59,6 +63,11 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     """fast_align, eflomal, hmm, ibm1 or pharaoh:PATH."""
     alignment: AlignmentSettings = AlignmentSettings()
     mapping: str = "span-to-span"
+
+    @staticmethod
+    def of(files: Mapping[str, FileSettings], language: str) -> FileSettings:
+        """The file of one language."""
+        return files.get(language) or files[EVERY]
 
     @field_validator("aligner")
     @classmethod
@@ -140,8 +149,8 @@ class Study(BaseModel, frozen=True, extra="forbid"):
             raise ValueError("a task cannot predict IOB1; use bio or bioes")
         for name in ("test", "translations"):
             given = getattr(self.data, name)
-            missing = [t for t in self.targets if t not in given and "*" not in given]
-            unknown = [one for one in given if one not in self.targets and one != "*"]
+            missing = [t for t in self.targets if t not in given and EVERY not in given]
+            unknown = [one for one in given if one not in self.targets and one != EVERY]
             if missing or unknown:
                 wrong = f"lacks {' '.join(missing)}" if missing else f"has {' '.join(unknown)}"
                 raise ValueError(f"data.{name} {wrong}; the targets are {' '.join(self.targets)}")
@@ -151,6 +160,18 @@ class Study(BaseModel, frozen=True, extra="forbid"):
         """A path of the study for one language, under ``data_root``."""
         filled = template.replace("{source}", self.source).replace("{language}", language)
         return self.data_root / filled
+
+    def files(self) -> Iterator[tuple[tuple[str, ...], Path]]:
+        """Every data file of the study, after the key that names it."""
+        data = self.data
+        yield ("data", "train"), self.path(data.train.path, self.source)
+        yield ("data", "dev"), self.path(data.dev.path, self.source)
+        _, links = split_aligner(data.aligner)
+        for target in self.targets:
+            for name, files in (("test", data.test), ("translations", data.translations)):
+                yield ("data", name, target), self.path(data.of(files, target).path, target)
+            if links:
+                yield ("data", "aligner"), self.path(links, target)
 
 
 def _distinct(what: str, values: tuple[Any, ...]) -> tuple[Any, ...]:

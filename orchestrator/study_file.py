@@ -36,11 +36,17 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     content["data_root"] = str(path.parent / str(content.get("data_root", ".")))
     overridden = [_override(content, one) for one in overrides]
     try:
-        return Study.model_validate(content)
+        study = Study.model_validate(content)
     except ValidationError as errors:
         raise InputError(
             "\n".join(_explain(path, tree, overridden, error) for error in errors.errors())
         ) from None
+    for keys, file in study.files():
+        if not file.is_file():
+            problem = f"{'.'.join(keys[:2])}: no such file: {file}"
+            hint = f"paths are relative to data_root, which is {study.data_root}"
+            raise InputError(f"{_where(path, tree, overridden, keys)}{problem}; {hint}")
+    return study
 
 
 def _override(content: dict[str, Any], text: str) -> tuple[str, ...]:
@@ -77,9 +83,17 @@ def _explain(
         problem = f"{dotted}: {problem}, got {error['input']!r}"
     elif dotted:
         problem = f"{dotted}: {problem}"
-    if tuple(str(key) for key in keys) in overridden:
-        return f"--set {problem}"
-    return f"{path}:{_line(tree, keys)}: {problem}"
+    return _where(path, tree, overridden, keys) + problem
+
+
+def _where(
+    path: Path, tree: yaml.Node | None, overridden: Sequence[tuple[str, ...]], keys: Sequence[Key]
+) -> str:
+    """``FILE:LINE: `` of a setting, or ``--set `` if the command line gave it."""
+    names = tuple(str(key) for key in keys)
+    if any(names[: len(one)] == one for one in overridden):
+        return "--set "
+    return f"{path}:{_line(tree, keys)}: "
 
 
 def _known(keys: Sequence[Key]) -> list[str]:

@@ -1,5 +1,6 @@
 """Word aligners behind one protocol: sentence pairs in, one alignment a pair out."""
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -133,8 +134,13 @@ def alignment_keys(tokens: Sequence[str], keys: AlignmentKeys) -> list[str]:
 
 def _folded(token: str) -> str:
     lowered = token.lower()
-    inner = lowered.strip("".join(c for c in set(lowered) if not c.isalnum()))
+    inner = lowered.strip("".join(c for c in set(lowered) if not _is_letter_or_digit(c)))
     return inner or lowered
+
+
+def _is_letter_or_digit(character: str) -> bool:
+    """True for combining marks too: they are the vowels of Hindi and the accents of NFD."""
+    return character.isalnum() or unicodedata.category(character).startswith("M")
 
 
 def _run(model: "AlignmentModel", pairs: Sequence[Pair], iterations: int) -> None:

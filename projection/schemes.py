@@ -170,11 +170,13 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> Detected:
             b_starts += prefixes[0] == "B" and not follows
             i_starts += prefixes[0] == "I"
             previous = span
-    if bioes_marks:
+    if bioes_marks > not_bioes:
         return _majority(TagScheme.BIOES, bioes_marks, not_bioes, "B- or I- without E-")
     if i_starts > b_starts:
-        return _majority(TagScheme.IOB1, i_starts, b_starts, "B- where IOB1 has I-")
-    return _majority(TagScheme.BIO, b_starts, i_starts, "I- at the start of a span")
+        slips = b_starts + bioes_marks
+        return _majority(TagScheme.IOB1, i_starts, slips, "B- where IOB1 has I-, or E- or S-")
+    slips = i_starts + bioes_marks
+    return _majority(TagScheme.BIO, b_starts, slips, "I- at the start of a span, or E- or S-")
 
 
 def _majority(scheme: TagScheme, regular: int, irregular: int, what: str) -> Detected:

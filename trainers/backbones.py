@@ -42,7 +42,10 @@ def resolve_checkpoint(name: str) -> Path:
         if bundled not in BUNDLED:
             known = ", ".join(BUNDLED_PREFIX + known for known in BUNDLED)
             raise InputError(f"unknown backbone {name!r}; bundled ones are: {known}")
-        return bundled_checkpoint(bundled)
+        try:
+            return bundled_checkpoint(bundled)
+        except (ValueError, ModuleNotFoundError) as error:
+            raise InputError(f"backbone {name!r}: {error}") from None
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
