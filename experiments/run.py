@@ -33,6 +33,10 @@ def run(
         overrides = (*overrides, f"cluster.address={address}")
     plan = plan_of(study_file, overrides, only)
 
+    from orchestrator.environment import prepare_ray
+
+    prepare_ray(plan.study.cluster.address)
+
     from rich.console import Console
 
     from experiments.tables import logged_tables, render

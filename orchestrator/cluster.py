@@ -1,6 +1,5 @@
 """Ray: start or join a cluster, and compute steps on it."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,19 +27,17 @@ RAY_LOGS = "the logs of Ray (session_latest/logs in its temporary folder)"
 def cluster(address: str | None = None, *, num_cpus: int | None = None) -> Iterator[None]:
     """A connection to the Ray cluster at ``address``, or a cluster of its own on this machine.
 
+    :func:`~orchestrator.environment.prepare_ray` must have been called before Ray was imported.
+
     Raises:
         InputError: Nobody answers at ``address``.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     settings: dict[str, Any] = {"log_to_driver": False, "namespace": "xlwarm"}
     if address is None:
-        # Only this machine may connect; a cluster for others is started with `ray start`.
         settings |= {
             "address": "local",
             "num_cpus": num_cpus,
             "include_dashboard": False,
-            "_node_ip_address": "127.0.0.1",
         }
     else:
         settings |= {"address": address}

@@ -76,8 +76,8 @@ class Observer(Protocol):
 
 TICK_SECONDS = 0.5
 
-COST = {"project": 1.0, "encode": 1.0, "warmup": 6.0, "finetune": 10.0, "evaluate": 2.0}
-"""Rough relative times, only to start the longest chains first."""
+COST = {"project": 0.2, "encode": 0.5, "warmup": 10.0, "finetune": 10.0, "evaluate": 1.0}
+"""Rough relative times: to start the longest chains first, and to guess the time left."""
 
 
 @dataclass

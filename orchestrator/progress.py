@@ -103,22 +103,27 @@ class ProgressView:
             for step, since in self._running.values():
                 where = describe(states.get(step.fingerprint, {}), time.monotonic() - since)
                 self._line(f"at     {step.title()}: {where}")
-            self._line(self._summary())
+            self._line(self._summary(states))
 
     def _line(self, text: str) -> None:
         if not self._live:
             elapsed = time.monotonic() - self._begin
             self._console.print(f"{elapsed:7.0f} s  {text}", highlight=False, soft_wrap=True)
 
-    def _summary(self) -> str:
+    def _summary(self, states: Mapping[str, State]) -> str:
         counts = "  ".join(f"{kind} {self._done[kind]}/{n}" for kind, n in self._total.items())
-        return f"{counts}   {self._time_left()}"
+        return f"{counts}   {self._time_left(states)}"
 
-    def _time_left(self) -> str:
-        if self._cost_here < COST["finetune"]:
+    def _time_left(self, states: Mapping[str, State]) -> str:
+        begun = sum(
+            COST[step.kind] * share_done(states.get(step.fingerprint, {}))
+            for step, _ in self._running.values()
+        )
+        if self._cost_here + begun < COST["finetune"]:
             return "time left: not known yet"
         spent = time.monotonic() - self._begin
-        return f"about {spent / self._cost_here * self._cost_left / 60:.0f} min left"
+        left = spent / (self._cost_here + begun) * (self._cost_left - begun)
+        return f"about {left / 60:.0f} min left"
 
     def _view(self, states: Mapping[str, State]) -> Group:
         table = Table(box=None, pad_edge=False)
@@ -126,13 +131,22 @@ class ProgressView:
             table.add_column(column, no_wrap=True)
         for step, since in self._running.values():
             state = states.get(step.fingerprint, {})
-            done, of = state.get("done", 0), state.get("of", 1)
-            assert isinstance(done, int)
-            assert isinstance(of, int)
-            bar = ProgressBar(total=of, completed=done, width=24)
+            bar = ProgressBar(total=1.0, completed=share_done(state), width=24)
             table.add_row(step.title(), bar, describe(state, time.monotonic() - since))
         latest = "\n".join(self._scores[-6:])
-        return Group(Text(self._summary(), style="bold"), table, Text(latest, style="dim"))
+        return Group(Text(self._summary(states), style="bold"), table, Text(latest, style="dim"))
+
+
+def share_done(state: State) -> float:
+    """Share of a running step that is done, 0 to 1, by what it last reported.
+
+    >>> share_done({"done": 50, "of": 200, "loss": 0.25})
+    0.25
+    """
+    done, of = state.get("done", 0), state.get("of", 1)
+    assert isinstance(done, int)
+    assert isinstance(of, int)
+    return done / of
 
 
 def describe(state: State, seconds: float) -> str:

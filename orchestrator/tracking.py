@@ -5,7 +5,7 @@ Everything is logged from the driver. A run that exists already is updated, neve
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -241,7 +241,7 @@ class BackgroundTracking:
     def __init__(self, plan: Plan, store: StepStore, uri: str) -> None:
         self.problem: str | None = None
         self._plan = plan
-        self._make = lambda: Tracker(plan, store, uri)
+        self._make = partial(Tracker, plan, store, uri)
         self._tracker: Tracker | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
 
@@ -278,7 +278,7 @@ class BackgroundTracking:
             self._tracker = self._make()
         return self._tracker
 
-    def _try(self, log: Any) -> None:
+    def _try(self, log: Callable[[], None]) -> None:
         if self.problem:
             return
         try:

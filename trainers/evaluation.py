@@ -14,14 +14,21 @@ PIECES_PER_BATCH = 2048
 
 
 def predict_tags(tagger: Tagger, corpus: EncodedCorpus) -> list[NDArray[np.int64]]:
-    """Best tag id of every word, sentence by sentence; words that were cut get ``O``."""
+    """Best tag id of every word, sentence by sentence; words that were cut get ``O``.
+
+    Raises:
+        FloatingPointError: A score is not finite; its argmax would look like a prediction.
+    """
     tagger.eval()
     device = next(tagger.parameters()).device
     predicted: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(corpus)
     with torch.inference_mode():
         for which in _batches_by_length(corpus.lengths):
             batch = collate(corpus, which, tagger.padding, device)
-            best = tagger(batch).argmax(dim=-1).cpu().numpy()
+            scores = tagger(batch)
+            if not torch.isfinite(scores).all():
+                raise FloatingPointError("a tag score is no number; the model is broken")
+            best = scores.argmax(dim=-1).cpu().numpy()
             start = 0
             for k in which:
                 read = int(corpus.first_ends[k] - (corpus.first_ends[k - 1] if k else 0))

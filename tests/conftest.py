@@ -1,0 +1,57 @@
+"""Fixtures for all tests: tiny checkpoints, the real data where it is, one Ray cluster."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.tiny import build_tiny_bert, build_tiny_xlmr
+
+DATA_VARIABLE = "XLWARM_DATA"
+DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_bert(tmp_path_factory.mktemp("tiny-bert"))
+
+
+@pytest.fixture(scope="session")
+def tiny_xlmr(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_xlmr(tmp_path_factory.mktemp("tiny-xlmr"))
+
+
+@pytest.fixture(params=["bert", "xlmr"])
+def tiny(request: pytest.FixtureRequest) -> Path:
+    """Each of the two families in turn."""
+    folder: Path = request.getfixturevalue(f"tiny_{request.param}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real corpora (``$XLWARM_DATA``); tests are skipped where there is none."""
+    folder = Path(os.environ.get(DATA_VARIABLE, DEFAULT_DATA))
+    if not (folder / "ner").is_dir():
+        pytest.skip(f"no real corpora at {folder}; set {DATA_VARIABLE}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """One Ray cluster of two (logical) cores for all tests."""
+    from orchestrator.environment import prepare_ray
+
+    prepare_ray(None)
+
+    from orchestrator.cluster import cluster
+
+    with cluster(num_cpus=2):
+        yield

@@ -1,0 +1,73 @@
+"""The command line: what it imports, what it prints, how it exits."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+XLWARM = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
+
+
+def _xlwarm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*XLWARM, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_help_names_every_command_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom click.testing import CliRunner\nfrom orchestrator.cli import xlwarm\n"
+        "print(CliRunner().invoke(xlwarm, ['--help']).output)\n"
+        "heavy = ('torch', 'ray', 'mlflow', 'transformers', 'numpy')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert all(
+        f"  {name} " in shown.stdout for name in ("run", "report", "sync", "score", "doctor")
+    )
+    assert shown.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.fixture
+def gold(tmp_path: Path) -> Path:
+    path = tmp_path / "gold.conll"
+    path.write_text(
+        "Anna B-PER\nBerg I-PER\nlebt O\nin O\nOslo B-LOC\n\nNordic B-ORG\nRail I-ORG\n"
+    )
+    return path
+
+
+def test_score_prints_precision_recall_and_f1_worked_by_hand(gold: Path, tmp_path: Path) -> None:
+    predicted = tmp_path / "predicted.conll"
+    # Anna Berg right, Oslo right, Nordic alone wrong, lebt wrong: 2 of 4 predicted, 2 of 3 gold.
+    predicted.write_text(
+        "Anna B-PER\nBerg I-PER\nlebt B-MISC\nin O\nOslo B-LOC\n\nNordic B-ORG\nRail O\n"
+    )
+    done = _xlwarm("score", str(gold), str(predicted))
+    assert done.returncode == 0
+    (micro,) = (line.split() for line in done.stdout.splitlines() if line.strip().startswith("all"))
+    assert micro == ["all", "50.00", "66.67", "57.14", "2", "3", "4"]
+
+
+def test_score_refuses_files_with_other_words(gold: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.conll"
+    other.write_text(gold.read_text().replace("Oslo", "Bergen"))
+    done = _xlwarm("score", str(gold), str(other))
+    assert done.returncode == 2
+    assert "sentence 1 has the words" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bad_input_exits_with_two_and_one_message(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text("name: x\ntask: ner\nlearnrate: 3\n")
+    done = _xlwarm("run", str(study), "--store", str(tmp_path / "store"))
+    assert done.returncode == 2
+    assert f"{study}:3: unknown key 'learnrate'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_study_that_is_not_there_exits_with_two(tmp_path: Path) -> None:
+    done = _xlwarm("report", str(tmp_path / "none.yaml"))
+    assert done.returncode == 2
+    assert "none.yaml: cannot be read" in done.stderr

@@ -1,0 +1,125 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from orchestrator.plan import Plan, make_plan
+from orchestrator.study_file import read_study
+from projection.errors import InputError
+from tests.studies import write_study
+
+
+@pytest.fixture
+def study(tmp_path: Path, tiny_bert: Path) -> Path:
+    return write_study(tmp_path, tiny_bert)
+
+
+def _plan(study: Path, *overrides: str) -> Plan:
+    return make_plan(read_study(study, overrides))
+
+
+def _fingerprints(plan: Plan, kind: str) -> set[str]:
+    return {step.fingerprint for step in plan.steps if step.kind == kind}
+
+
+def test_five_strategies_on_three_targets_need_nine_models_one_warmup_and_fifteen_tests(
+    study: Path,
+) -> None:
+    kinds = Counter(step.kind for step in _plan(study).steps)
+    assert kinds == {"project": 3, "encode": 1, "warmup": 1, "finetune": 9, "evaluate": 15}
+
+
+def test_seeds_share_projection_and_encoding_but_no_model(study: Path) -> None:
+    kinds = Counter(step.kind for step in _plan(study, "seeds=[1, 2]").steps)
+    assert kinds == {"project": 3, "encode": 1, "warmup": 2, "finetune": 18, "evaluate": 30}
+
+
+def test_needed_steps_come_before_those_that_need_them(study: Path) -> None:
+    plan = _plan(study)
+    place = {step.fingerprint: k for k, step in enumerate(plan.steps)}
+    for step in plan.steps:
+        assert all(place[n.fingerprint] < place[step.fingerprint] for n in step.needs)
+
+
+def test_strategies_that_train_the_same_model_share_it(study: Path) -> None:
+    one_target = ["targets=[es]", "strategies=[bilingual, multilingual]"]
+    kinds = Counter(step.kind for step in _plan(study, *one_target).steps)
+    assert (kinds["finetune"], kinds["evaluate"]) == (1, 1)
+
+
+def test_changing_target_gold_changes_nothing_but_the_final_tests(study: Path) -> None:
+    before = _plan(study)
+    test = study.parent / "es.test.conll"
+    text = test.read_text()
+    assert "-PER\n" in text
+    test.write_text(text.replace("-PER\n", "-ORG\n"))
+    after = _plan(study)
+    for kind in ("project", "encode", "warmup", "finetune"):
+        assert _fingerprints(before, kind) == _fingerprints(after, kind)
+    changed = _fingerprints(before, "evaluate") - _fingerprints(after, "evaluate")
+    assert len(changed) == 5  # Spanish, once for each strategy
+
+
+@pytest.mark.parametrize(
+    ("override", "unchanged"),
+    [
+        ("cluster.warmup_workers=3", {"project", "encode", "warmup", "finetune", "evaluate"}),
+        ("name=other", {"project", "encode", "warmup", "finetune", "evaluate"}),
+        ("training.learning_rate=0.02", {"project", "encode", "warmup"}),
+        ("warmup.rounds=4", {"project", "encode"}),
+        ("threads=2", {"project", "encode"}),
+        ("data.mapping=word-to-word", set()),
+    ],
+)
+def test_a_setting_changes_just_the_steps_whose_result_it_can_change(
+    override: str, unchanged: set[str], study: Path
+) -> None:
+    only = "strategies=[mtl-ws]"
+    before, after = _plan(study, only), _plan(study, only, override)
+    for kind in ("project", "encode", "warmup", "finetune", "evaluate"):
+        same = _fingerprints(before, kind) == _fingerprints(after, kind)
+        assert same == (kind in unchanged), kind
+
+
+def test_a_moved_folder_is_the_same_study(
+    study: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    moved = tmp_path_factory.mktemp("moved")
+    for file in study.parent.iterdir():
+        (moved / file.name).write_bytes(file.read_bytes())
+    assert _plan(study).fingerprint == _plan(moved / study.name).fingerprint
+
+
+BAD_DATA = {
+    "too few columns": ("en.train.conll", "Oslo\n\n", r"en.train.conll:1: expected 'word"),
+    "illegal tag": ("en.train.conll", "Oslo X-LOC\n\n", r"en.train.conll:1: illegal tag"),
+    "label of another task": ("de.test.conll", "Oslo B-POS\n\n", r"de.test.conll:1: .*POS"),
+    "other block count": ("nl.train.txt", "one\ntwo\n", r"nl.train.txt: expected 24 .*got 2"),
+    "empty translation": ("nl.train.txt", "\n" * 24, r"nl.train.txt:1: empty translation"),
+    "mixed schemes": (
+        "en.dev.conll",
+        "a I-PER\nb O\nc B-LOC\n\na I-ORG\nb O\nc B-ORG\n\n",
+        r"en.dev.conll: mixed tag schemes",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data_is_found_before_anything_is_computed(case: str, study: Path) -> None:
+    name, content, message = BAD_DATA[case]
+    (study.parent / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        _plan(study)
+
+
+def test_an_alignment_index_out_of_range_is_found_before_anything_is_computed(study: Path) -> None:
+    for language in ("es", "de", "nl"):
+        (study.parent / f"{language}.talp").write_text("0-0\n" * 23 + "0-99\n")
+    with pytest.raises(InputError, match=r"es.talp:24: alignment pair 0-99 lies outside"):
+        _plan(study, "data.aligner=pharaoh:{language}.talp")
+
+
+def test_bytes_of_another_encoding_are_found_with_line_and_cure(study: Path) -> None:
+    (study.parent / "de.test.conll").write_bytes("Köln B-LOC\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"de.test.conll:1: expected utf-8, got the byte 0xf6"):
+        _plan(study)

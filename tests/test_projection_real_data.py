@@ -1,0 +1,94 @@
+"""The corpora of the paper have the paper's sizes, and real alignments lose few spans."""
+
+import pytest
+
+from projection.aligners import PharaohFile
+from projection.columns import read_columns
+from projection.mapping import map_spans
+from projection.parallel import read_translation
+from projection.project import count_projections, project_corpus
+from projection.schemes import TagScheme
+from projection.scoring import score_spans
+
+PAPER = {
+    "en": {"train": (14041, 23499), "dev": (3250, 5942), "test": (3453, 5648)},
+    "es": {"train": (8323, 18798), "dev": (1915, 4352), "test": (1517, 3559)},
+    "de": {"train": (12152, 11851), "dev": (2867, 4833), "test": (3005, 3673)},
+    "nl": {"train": (15806, 13344), "dev": (2895, 2616), "test": (5195, 3941)},
+}
+"""Sentences and entities of CoNLL-2002 and CoNLL-2003 (paper, Table 7)."""
+
+
+def conll(folder, language, split):
+    packed = ".gz" if split == "train" else ""
+    return folder / f"ner/conll-2col/{language}/{language}.conll.{split}.tsv{packed}"
+
+
+def size(file):
+    return len(file.sentences), sum(len(sentence.spans) for sentence in file.sentences)
+
+
+@pytest.fixture(scope="module")
+def english(real_data):
+    return read_columns(conll(real_data, "en", "train"), "en").sentences
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+@pytest.mark.parametrize("language", PAPER)
+def test_conll_has_the_sentences_and_entities_of_the_paper(real_data, language, split):
+    file = read_columns(
+        conll(real_data, language, split), language, labels=("PER", "LOC", "ORG", "MISC")
+    )
+    assert size(file) == PAPER[language][split]
+
+
+@pytest.mark.parametrize(
+    ("language", "entities"), {"en": 702, "de": 693, "es": 697, "it": 693}.items()
+)
+def test_europarl_has_the_sentences_and_entities_of_its_readme(real_data, language, entities):
+    path = real_data / f"ner/europarl/{language}-europarl.test.conll02"
+    assert size(read_columns(path, language)) == (799, entities)
+
+
+@pytest.mark.parametrize(
+    ("native", "language", "scheme", "irregular", "encoding"),
+    [
+        ("conll2003-native/eng.testa", "en", TagScheme.IOB1, 0, "utf-8"),
+        ("conll2003-native/deu.testa.gz", "de", TagScheme.IOB1, 1, "latin-1"),
+        ("conll2002-native/esp.testa", "es", TagScheme.BIO, 1, "utf-8"),
+        ("conll2002-native/ned.testa", "nl", TagScheme.BIO, 0, "utf-8"),
+    ],
+)
+def test_native_files_hold_the_sentences_of_their_two_column_copies(
+    real_data, native, language, scheme, irregular, encoding
+):
+    file = read_columns(real_data / "ner" / native, language, encoding=encoding)
+    copy = read_columns(conll(real_data, language, "dev"), language)
+    assert (file.detected.scheme, file.detected.irregular) == (scheme, irregular)
+    differing = [
+        one.id for one, other in zip(file.sentences, copy.sentences, strict=True) if one != other
+    ]
+    assert not differing
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["de", "es", "nl"])
+def test_the_translations_of_conll_project_with_few_losses_and_as_others_projected_them(
+    real_data, english, language
+):
+    folder = real_data / f"ner/conll-translated/en2{language}"
+    translation = folder / "DeepL.fast_align.train.tsv.gz"
+    links = folder / "DeepL.fast_align.train.grow_diag_final-and.talp.gz"
+    corpus = read_translation(conll(real_data, "en", "train"), english, translation, language)
+    projections = project_corpus(corpus, PharaohFile(links), map_spans)
+    counts = count_projections(projections)
+    assert len(projections) == counts.sentences == 14041
+    assert counts.drop_rate < 0.03
+    theirs = read_columns(translation, language).sentences
+    blocks = {sentence.id.partition("-")[2]: sentence.spans for sentence in theirs}
+    ours = {projection.sentence.id.partition("-")[2]: projection for projection in projections}
+    common = sorted(blocks.keys() & ours.keys())
+    scores = score_spans(
+        [blocks[block] for block in common], [ours[block].sentence.spans for block in common]
+    )
+    assert scores.micro.f1 > 90  # they leave punctuation out and fill no gaps
