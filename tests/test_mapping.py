@@ -27,6 +27,7 @@ CASES = {
     "half aligned": ([PER], [(1, 2)], [(2, 3, "PER")], []),
     "unaligned": ([PER, LOC], [(2, 0), (3, 3)], [(3, 4, "LOC")], [(PER, UNALIGNED)]),
     "overlapping": ([PER, LOC], [(0, 0), (1, 4), (3, 2)], [(0, 5, "PER")], [(LOC, OVERLAPS)]),
+    "enclosing": ([PER, LOC], [(0, 2), (3, 1), (3, 3)], [(2, 3, "PER")], [(LOC, OVERLAPS)]),
     "the first wins": ([LOC, ORG], [(3, 2), (4, 2)], [(2, 3, "LOC")], [(ORG, OVERLAPS)]),
     "adjacent windows": ([LOC, ORG], [(3, 3), (4, 2)], [(2, 3, "ORG"), (3, 4, "LOC")], []),
     "two losses": ([PER, LOC, ORG], [(0, 0), (4, 0)], [(0, 1, "PER")],

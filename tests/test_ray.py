@@ -81,20 +81,17 @@ class KillAWorker:
     def tick(self, states: Mapping[str, Mapping[str, Json]]) -> None:
         if self.killed or not states:
             return
-        hosts = [p for p in psutil.process_iter() if "ray::LanguageHost" in p.name()]
-        hosts = hosts or [
-            p for p in psutil.process_iter() if "ray::LanguageHost" in " ".join(_command(p))
-        ]
+        hosts = [p for p in psutil.process_iter() if "ray::LanguageHost" in _command(p)]
         if hosts:
             os.kill(hosts[0].pid, signal.SIGKILL)
             self.killed = hosts[0].pid
 
 
-def _command(process: psutil.Process) -> list[str]:
+def _command(process: psutil.Process) -> str:
     try:
-        return process.cmdline()
+        return " ".join(process.cmdline())
     except psutil.Error:
-        return []
+        return ""
 
 
 def test_a_killed_language_actor_changes_no_bit(

@@ -1,10 +1,11 @@
 """Pre-trained multilingual encoders: find the checkpoint, load it, keep only some layers."""
 
 import hashlib
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
@@ -104,24 +105,42 @@ def load_encoder(folder: Path, settings: BackboneSettings) -> "PreTrainedModel":
 
     with quiet_transformers():
         config = AutoConfig.from_pretrained(folder)
-        _cut_layers(config, settings, folder)
+        _keep_layers(config, settings, folder)
         config.hidden_dropout_prob = settings.dropout
         config.attention_probs_dropout_prob = settings.dropout
         model: PreTrainedModel = AutoModel.from_pretrained(
-            folder, config=config, dtype=torch.float32, add_pooling_layer=False
+            folder, config=config, dtype=torch.float32, **_without_pooling(config)
         )
+    _check_positions(model, settings, folder)
     return model
 
 
-def _cut_layers(config: object, settings: BackboneSettings, folder: Path) -> None:
-    available = config.num_hidden_layers  # type: ignore[attr-defined]
-    if settings.num_layers is not None:
-        if settings.num_layers > available:
-            raise InputError(
-                f"backbone.num_layers is {settings.num_layers}, but {folder.name} has {available}"
-            )
-        config.num_hidden_layers = settings.num_layers  # type: ignore[attr-defined]
-    positions = config.max_position_embeddings  # type: ignore[attr-defined]
+def _keep_layers(config: Any, settings: BackboneSettings, folder: Path) -> None:
+    available = config.num_hidden_layers
+    if settings.num_layers is None:
+        return
+    if settings.num_layers > available:
+        raise InputError(
+            f"backbone.num_layers is {settings.num_layers}, but {folder.name} has {available}"
+        )
+    config.num_hidden_layers = settings.num_layers
+
+
+def _without_pooling(config: Any) -> dict[str, bool]:
+    """The argument that leaves the pooling layer out, for the families that have one."""
+    from transformers import MODEL_MAPPING
+
+    family: Any = MODEL_MAPPING[type(config)]
+    known = inspect.signature(family).parameters
+    return {"add_pooling_layer": False} if "add_pooling_layer" in known else {}
+
+
+def _check_positions(model: "PreTrainedModel", settings: BackboneSettings, folder: Path) -> None:
+    positions = model.config.max_position_embeddings
+    table: Any = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    if padding is not None:
+        positions -= padding + 1  # RoBERTa's family counts from the position after padding
     if settings.max_pieces > positions:
         raise InputError(
             f"backbone.max_pieces is {settings.max_pieces}, but {folder.name} has only "

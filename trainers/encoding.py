@@ -179,6 +179,9 @@ def _cut(
             after.append(piece)
         else:
             before.append(piece)
+    if not any(of_word):
+        # No piece of a word tells the two ends apart; one special piece stands before the words.
+        before, after = before[:1], before[1:]
     kept = list(before)
     firsts: list[int] = []
     for word_pieces in of_word:
