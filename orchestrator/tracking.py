@@ -31,6 +31,9 @@ from orchestrator.steps.base import Step
 from orchestrator.steps.evaluate import PREDICTIONS
 from orchestrator.store import StepStore
 
+ARTEFACTS = "mlflow-artefacts"
+"""Folder of the store for the artefacts of a local tracking database."""
+
 METRICS_PER_CALL = 1000
 """MLflow's own limit for one batch."""
 
@@ -57,7 +60,7 @@ class Tracker:
         self._plan = plan
         self._store = store
         self._client = MlflowClient(tracking_uri=uri)
-        self._experiment = self._find_experiment(plan.study.name)
+        self._experiment = self._find_experiment(plan.study.name, uri)
         self._known: dict[tuple[str, str], str] = {
             (run.data.tags["xlwarm.kind"], run.data.tags["xlwarm.fingerprint"]): run.info.run_id
             for run in self._all_runs()
@@ -67,11 +70,15 @@ class Tracker:
             "study", plan.fingerprint, plan.study.name, None, {"xlwarm.kind": "study"}
         )
 
-    def _find_experiment(self, name: str) -> str:
+    def _find_experiment(self, name: str, uri: str) -> str:
         found = self._client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        return str(self._client.create_experiment(name))
+        # A server knows where its artefacts go; a bare database would put them into the working
+        # directory, whichever that is.
+        bare = uri.startswith("sqlite:")
+        place = (self._store.root / ARTEFACTS).absolute().as_uri() if bare else None
+        return str(self._client.create_experiment(name, artifact_location=place))
 
     def _all_runs(self) -> Iterator[Any]:
         token = None

@@ -44,9 +44,12 @@ def test_epochs_seeds_and_purposes_differ_in_their_batches():
     assert all(a != b for i, a in enumerate(epochs) for b in epochs[:i])
 
 
-@given(LENGTHS, st.integers(1, 7), st.integers(0, 70))
-def test_distinct_counts_the_different_sentences_of_the_first_steps(lengths, batch_size, steps):
-    order = order_of(lengths, batch_size)
+@given(LENGTHS, st.integers(1, 7), st.integers(0, 9), st.floats(0, 1.5))
+def test_distinct_counts_the_different_sentences_of_the_first_steps(
+    lengths, batch_size, seed, epochs
+):
+    order = order_of(lengths, batch_size, seed)
+    steps = int(epochs * -(-len(lengths) // batch_size))
     seen = {int(k) for step in range(steps) for k in order(step)}
     assert order.distinct(steps) == len(seen)
 

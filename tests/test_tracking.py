@@ -91,6 +91,15 @@ def test_logged_scores_are_those_of_the_store(plan: Plan, store: StepStore, uri:
         }
 
 
+def test_artefacts_lie_in_the_store_and_not_in_the_working_directory(
+    store: StepStore, uri: str
+) -> None:
+    (study,) = _by_kind(_runs(uri))["study"]
+    assert study.info.artifact_uri.startswith(store.root.as_uri())
+    names = {path.name for path in store.root.glob("mlflow-artefacts/**/*") if path.is_file()}
+    assert {"report.txt", "report.md", "es.json", "de.json", "predictions.conll"} <= names
+
+
 def test_a_model_run_has_its_settings_and_its_curves(uri: str) -> None:
     client = MlflowClient(tracking_uri=uri)
     (warm,) = (

@@ -88,6 +88,18 @@ def test_dropout_is_drawn_anew_for_every_round(tiny):
     assert without[0] == pytest.approx(without[1], rel=1e-4)
 
 
+def test_rounds_go_on_through_the_corpus_where_the_last_one_stopped(tiny):
+    """One step of one sentence a round: as many rounds as sentences have the loss of each."""
+    settings = WarmupSettings(steps=1, inner_lr=1e-12)
+    worker = worker_of(tiny, "es", settings=settings, dropout=0.0, batch_size=1)
+    start = worker.parameters.clone()
+    of_rounds = [worker.run_steps(start, z, ["es"])[0].loss for z in range(3)]
+    model, corpus = tagger(tiny, dropout=0.0), encoded(tiny, SPANISH)
+    batches = [collate(corpus, np.array([k]), model.padding, torch.device("cpu")) for k in range(3)]
+    of_sentences = [model.loss(batch).item() for batch in batches]
+    assert sorted(of_rounds) == pytest.approx(sorted(of_sentences), rel=1e-6)
+
+
 def test_the_loss_of_an_end_is_the_mean_over_its_steps(tiny):
     """Steps of almost no length: every step has the loss of the start, Eq. 3 on all sentences."""
     settings = WarmupSettings(steps=3, inner_lr=1e-12)
