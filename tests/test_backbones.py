@@ -77,6 +77,16 @@ def test_an_encoder_of_a_family_without_pooling_layer_loads(tmp_path):
     assert load(tmp_path, num_layers=1).config.num_hidden_layers == 1
 
 
+def test_dropout_is_set_whatever_the_family_calls_it(tmp_path):
+    from transformers import DistilBertConfig, DistilBertModel
+
+    config = DistilBertConfig(vocab_size=9, n_layers=1, n_heads=1, dim=8, hidden_dim=8)
+    DistilBertModel(config).save_pretrained(tmp_path)
+    encoder = load(tmp_path, dropout=0.35)
+    rates = {m.p for m in encoder.modules() if isinstance(m, torch.nn.Dropout)}
+    assert rates == {0.35}
+
+
 def test_an_fp16_checkpoint_is_loaded_in_float32(tiny, tmp_path):
     folder = shutil.copytree(tiny, tmp_path / "half")
     weights = load_file(folder / "model.safetensors")

@@ -114,3 +114,9 @@ def test_predicted_spans_are_the_whole_chunks_of_the_predicted_tags(model, tiny_
     for tag, spans in (("S-PER", [Span(j, j + 1, "PER") for j in range(3)]), ("I-PER", [])):
         model.output.bias.data.zero_()[TAGS.tags.index(tag)] = 1
         assert predict_spans(model, corpus, TAGS) == [spans]
+
+
+def test_a_corpus_without_labels_is_not_scored(model, tiny_bert):
+    hidden = encode_corpus(EVERYTHING, load_tokenizer(tiny_bert), None, max_pieces=40)
+    with pytest.raises(ValueError, match="without labels"):
+        evaluate(model, hidden, TAGS)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import trainers.worker as worker_module
 from tests.examples import DUTCH, GERMAN, SPANISH, encoded, tagger
 from trainers.encoding import collate
 from trainers.errors import TrainingDivergedError
@@ -142,3 +143,20 @@ def test_a_worker_goes_on_after_a_round_that_diverged(tiny_xlmr, expected):
     with pytest.raises(TrainingDivergedError):
         worker.run_steps(torch.full_like(start, math.nan), 0, ["es"])
     assert_same(worker.run_steps(start, 1, ["es"]), alone)
+
+
+def test_weights_broken_by_the_last_step_are_noticed_in_its_own_round_and_language(
+    tiny_xlmr, monkeypatch
+):
+    worker = worker_of(tiny_xlmr, "es", settings=WarmupSettings(steps=1))
+    start = worker.parameters.clone()
+    collate_once = worker_module.collate
+
+    def collate_and_break(*arguments):
+        row_of_mask = slice(4 * 16, 5 * 16)  # no batch has this piece, so the loss stays finite
+        worker.parameters[row_of_mask] = math.inf
+        return collate_once(*arguments)
+
+    monkeypatch.setattr(worker_module, "collate", collate_and_break)
+    with pytest.raises(TrainingDivergedError, match=r"round 3, language es.*last step"):
+        worker.run_steps(start, 2, ["es"])

@@ -98,7 +98,8 @@ def load_encoder(folder: Path, settings: BackboneSettings) -> "PreTrainedModel":
     """The encoder in float32, without pooling layer, cut to ``settings.num_layers``.
 
     Raises:
-        InputError: It has fewer layers than asked for, or fewer positions than ``max_pieces``.
+        InputError: It has fewer layers than asked for, fewer positions than ``max_pieces``, or no
+            dropout that could be set.
     """
     import torch
     from transformers import AutoConfig, AutoModel
@@ -106,8 +107,7 @@ def load_encoder(folder: Path, settings: BackboneSettings) -> "PreTrainedModel":
     with quiet_transformers():
         config = AutoConfig.from_pretrained(folder)
         _keep_layers(config, settings, folder)
-        config.hidden_dropout_prob = settings.dropout
-        config.attention_probs_dropout_prob = settings.dropout
+        _set_dropout(config, settings.dropout, folder)
         model: PreTrainedModel = AutoModel.from_pretrained(
             folder, config=config, dtype=torch.float32, **_without_pooling(config)
         )
@@ -124,6 +124,25 @@ def _keep_layers(config: Any, settings: BackboneSettings, folder: Path) -> None:
             f"backbone.num_layers is {settings.num_layers}, but {folder.name} has {available}"
         )
     config.num_hidden_layers = settings.num_layers
+
+
+_DROPOUTS = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "dropout",
+    "attention_dropout",
+    "embedding_dropout",
+    "mlp_dropout",
+)
+"""What the families of encoders call their dropout."""
+
+
+def _set_dropout(config: Any, dropout: float, folder: Path) -> None:
+    names = [name for name in _DROPOUTS if hasattr(config, name)]
+    if not names:
+        raise InputError(f"backbone.dropout cannot be set: {folder.name} calls it by no known name")
+    for name in names:
+        setattr(config, name, dropout)
 
 
 def _without_pooling(config: Any) -> dict[str, bool]:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from projection.records import Span
 from projection.scoring import Scores, score_spans
-from trainers.encoding import EncodedCorpus, TagVocabulary, collate
+from trainers.encoding import UNLABELLED, EncodedCorpus, TagVocabulary, collate
 from trainers.tagger import Tagger
 
 PIECES_PER_BATCH = 2048
@@ -59,6 +59,12 @@ def predict_spans(tagger: Tagger, corpus: EncodedCorpus, tags: TagVocabulary) ->
 
 
 def evaluate(tagger: Tagger, corpus: EncodedCorpus, tags: TagVocabulary) -> Scores:
-    """Exact span scores on a labelled corpus; cut words count, as ``O``."""
+    """Exact span scores on a labelled corpus; cut words count, as ``O``.
+
+    Raises:
+        ValueError: The corpus was encoded without its labels.
+    """
+    if (corpus.tags == UNLABELLED).any():
+        raise ValueError("a corpus that was encoded without labels cannot be scored")
     gold = [tags.decode(corpus.tags_of(k).tolist()) for k in range(len(corpus))]
     return score_spans(gold, predict_spans(tagger, corpus, tags))

@@ -62,5 +62,5 @@ def strategy(name: str) -> Strategy:
     if name.endswith(_WARM_SUFFIX) and base and not base.warm_start:
         return replace(base, warm_start=True)
     near = get_close_matches(name.replace("_", "-"), STRATEGIES, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f"; did you mean {near[0]}?" if near else "."
     raise InputError(f"unknown strategy {name!r}{hint} Known: {', '.join(STRATEGIES)}")

@@ -71,6 +71,9 @@ class LanguageWorker:
         losses: list[float] = []
         for k in range(self._settings.steps):
             losses.append(self._step(language, z, k, losses))
+        if not math.isfinite(self._flat.values.sum()):
+            where = f"warm-up round {z + 1}, language {language}, whose last step broke the weights"
+            raise TrainingDivergedError(where, math.nan, losses[-1])
         return LanguageEnd(language, self._flat.values.cpu().clone(), sum(losses) / len(losses))
 
     def _step(self, language: str, z: int, k: int, before: Sequence[float]) -> float:
