@@ -15,9 +15,7 @@ BOXES: Mapping[str, Box] = {"text": SIMPLE, "markdown": MARKDOWN}
 """Formats of ``xlwarm report``."""
 
 
-def result_table(
-    plan: Plan, found: Sequence[RunResult], format_name: str, dev: bool = True
-) -> Table:
+def result_table(plan: Plan, found: Sequence[RunResult], format_name: str) -> Table:
     """F1 in percent, mean over seeds and its standard deviation; the best of a column is bold.
 
     A cell with fewer seeds than the study has says how many; an empty one is not done.

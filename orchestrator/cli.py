@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 """Where each command is. Modules are named, not imported: ``--help`` must not wait for torch, and
 the layer above must not be imported from here."""
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+BAD_INPUT, INTERRUPTED = 2, 130
 
 
 class LazyCommands(click.Group):

@@ -56,26 +56,6 @@ class Sentence:
                 raise ValueError(f"sentence {self.id}: {right} does not follow {left}")
 
 
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """Sentences of one task, language and split (``train``, ``dev``, ``test``), in file order."""
-
-    task: str
-    language: str
-    split: str
-    sentences: tuple[Sentence, ...]
-
-    @property
-    def num_words(self) -> int:
-        """Words over all sentences."""
-        return sum(len(sentence.tokens) for sentence in self.sentences)
-
-    @property
-    def num_spans(self) -> int:
-        """Labelled spans over all sentences."""
-        return sum(len(sentence.spans) for sentence in self.sentences)
-
-
 class Alignment:
     """Word links of one sentence pair: pairs ``(i, j)``, source word i to target word j, 0-based.
 

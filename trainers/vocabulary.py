@@ -6,7 +6,7 @@ used rows alone gives the same weights.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-Ids = TypeVar("Ids", NDArray[np.int32], NDArray[np.int64])
 
 
 def kept_pieces(

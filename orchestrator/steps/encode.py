@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from safetensors.numpy import load_file
 
 from orchestrator.fingerprints import Json, placement
 from orchestrator.steps.base import InputFile, Step, Surroundings
@@ -154,8 +153,3 @@ class EncodeStep(Step):
         for name, corpus in encoded.items():
             trimmed = replace(corpus, pieces=renumber(corpus.pieces, kept))
             trimmed.save(folder / f"{name}.safetensors")
-
-
-def kept_piece_ids(store: StepStore, step: EncodeStep) -> "NDArray[np.int32]":
-    """Ids, in the full vocabulary, of the rows of the trimmed word embedding."""
-    return load_file(store.folder(step) / KEPT)["kept"]
