@@ -61,7 +61,7 @@ def run_side(side: str) -> None:
     task = TASKS["ner"]
     tags = TagVocabulary.of(task.labels, task.scheme)
     folder = resolve_checkpoint(BACKBONE)
-    sentences = read_columns(CORPUS / "en.train.conll", "en").sentences
+    sentences = read_columns(CORPUS / "en.train.conll", "en").corpus.sentences
     corpus = encode_corpus(sentences, load_tokenizer(folder), tags, max_pieces=128)
     settings = BackboneSettings(name=BACKBONE, num_layers=LAYERS)
     tagger = build_tagger(folder, settings, len(tags.tags), seed=1)

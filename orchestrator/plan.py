@@ -183,20 +183,16 @@ def check_files(study: Study) -> None:
     """
     data, labels = study.data, study.task.labels
     train_path = study.path(data.train.path, study.source)
-    train = read_columns(train_path, study.source, labels=labels, encoding=data.train.encoding)
+    train = read_columns(
+        train_path, study.source, labels=labels, encoding=data.train.encoding
+    ).corpus
     dev_path = study.path(data.dev.path, study.source)
     read_columns(dev_path, study.source, labels=labels, encoding=data.dev.encoding)
     aligner, template = split_aligner(data.aligner)
     for target in study.targets:
         test, translation = data.of(data.test, target), data.of(data.translations, target)
         read_columns(study.path(test.path, target), target, labels=labels, encoding=test.encoding)
-        pairs = read_translation(
-            train_path,
-            train.sentences,
-            study.path(translation.path, target),
-            target,
-            source_encoding=data.train.encoding,
-            encoding=translation.encoding,
-        )
+        path = study.path(translation.path, target)
+        pairs = read_translation(train, path, target, encoding=translation.encoding)
         if aligner == PHARAOH:
             make_aligner(aligner, data.alignment, study.path(template, target)).align(pairs)

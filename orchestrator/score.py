@@ -32,18 +32,18 @@ def score(gold: Path, predicted: Path, scheme: str | None, encoding: str) -> Non
         for path in (gold, predicted)
     ]
     _check_same_words(gold, predicted, *both)
-    scores = score_spans(*([sentence.spans for sentence in file.sentences] for file in both))
+    scores = score_spans(*([sentence.spans for sentence in file.corpus.sentences] for file in both))
     _show(scores, both[0])
 
 
 def _check_same_words(gold: Path, predicted: Path, left: ColumnFile, right: ColumnFile) -> None:
-    if len(left.sentences) != len(right.sentences):
+    if len(left.corpus.sentences) != len(right.corpus.sentences):
         raise InputError(
-            f"{predicted}: expected {len(left.sentences)} sentences as in {gold}, "
-            f"got {len(right.sentences)}"
+            f"{predicted}: expected {len(left.corpus.sentences)} sentences as in {gold}, "
+            f"got {len(right.corpus.sentences)}"
         )
     for number, (one, other) in enumerate(
-        zip(left.sentences, right.sentences, strict=True), start=1
+        zip(left.corpus.sentences, right.corpus.sentences, strict=True), start=1
     ):
         if one.tokens != other.tokens:
             raise InputError(
@@ -53,7 +53,7 @@ def _check_same_words(gold: Path, predicted: Path, left: ColumnFile, right: Colu
 
 
 def _show(scores: Scores, gold: ColumnFile) -> None:
-    words = sum(len(sentence.tokens) for sentence in gold.sentences)
+    words = sum(len(sentence.tokens) for sentence in gold.corpus.sentences)
     table = Table(box=SIMPLE)
     table.add_column("label")
     for column in ("precision", "recall", "F1", "correct", "gold", "predicted"):
@@ -63,7 +63,9 @@ def _show(scores: Scores, gold: ColumnFile) -> None:
     table.add_section()
     table.add_row("all", *_numbers(scores.micro))
     console = Console()
-    console.print(f"{len(gold.sentences)} sentences, {words} words, tags {gold.detected.scheme}")
+    console.print(
+        f"{len(gold.corpus.sentences)} sentences, {words} words, tags {gold.detected.scheme}"
+    )
     console.print(table)
 
 

@@ -92,8 +92,8 @@ class StatisticalAligner:
         from thot.alignment import SymmetrizationHeuristic, SymmetrizedAligner
 
         keys = self._settings.keys
-        sources = [alignment_keys(pair.source.tokens, keys) for pair in corpus.pairs]
-        targets = [alignment_keys(pair.target.tokens, keys) for pair in corpus.pairs]
+        sources = [alignment_keys(pair.source, keys) for pair in corpus.pairs]
+        targets = [alignment_keys(pair.target, keys) for pair in corpus.pairs]
         pairs = list(zip(sources, targets, strict=True))
         pairs += anchor_pairs(pairs) * self._settings.anchors
         both = SymmetrizedAligner(

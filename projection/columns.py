@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from projection.errors import InputError, at_line
-from projection.records import Sentence
+from projection.records import Corpus, Sentence
 from projection.schemes import (
     Detected,
     TagScheme,
@@ -23,6 +23,7 @@ from projection.schemes import (
 )
 
 DOCSTART = "-DOCSTART-"
+BYTE_ORDER_MARK = "\ufeff"
 MIN_COLUMNS, MAX_COLUMNS = 2, 5
 _SEPARATOR = re.compile("[ \t]+")
 
@@ -53,15 +54,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ColumnFile:
-    """A labelled column file as read: its sentences and what was found in it."""
+    """A labelled column file as read, and the tag scheme that was found in it."""
 
-    sentences: tuple[Sentence, ...]
+    corpus: Corpus
     detected: Detected
-    num_docstarts: int
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:
-    """The text of ``path``, unpacked if its name ends in ``.gz``.
+    """The text of ``path``, unpacked if its name ends in ``.gz``, without a byte order mark.
 
     Raises:
         InputError: No such file, unknown encoding, or bytes that are not of this encoding (with the
@@ -77,7 +77,7 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
         except (OSError, EOFError) as error:
             raise InputError(f"{path}: is not a whole gzip file ({error})") from None
     try:
-        return content.decode(encoding).replace("\r\n", "\n")
+        return content.decode(encoding).removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n")
     except LookupError:
         raise InputError(f"{path}: unknown encoding {encoding!r}; try utf-8 or latin-1") from None
     except UnicodeDecodeError as error:
@@ -175,7 +175,14 @@ def read_columns(
     has_spans = any(sentence.spans for sentence in sentences)
     if has_spans and scheme not in (None, TagScheme.OI, detected.scheme):
         raise InputError(f"{path}: expected {scheme} tags, got {detected.scheme}")
-    return ColumnFile(sentences, detected, len(blocks) - len(kept))
+    corpus = Corpus(
+        language,
+        sentences,
+        tuple(block.tokens for block in blocks),
+        tuple(k for k, _ in kept),
+        {DOCSTART: len(blocks) - len(kept)} if len(kept) < len(blocks) else {},
+    )
+    return ColumnFile(corpus, detected)
 
 
 def _check_tags(path: Path, block: Block, labels: Sequence[str]) -> None:

@@ -1,97 +1,129 @@
-"""Existing translations, block-parallel to a labelled source file, and their word alignments."""
+"""Translations of a labelled corpus, block for block, and their word alignments."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
-from projection.columns import DOCSTART, Block, read_blocks, read_text
+from projection.columns import MAX_COLUMNS, MIN_COLUMNS, read_blocks, read_text
 from projection.errors import InputError, at_line
-from projection.records import Alignment, Sentence
+from projection.records import Alignment, Corpus, Sentence
+
+Words = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TranslatedPair:
-    """A gold source sentence, its unlabelled translation (same id) and its block number, from 0."""
+    """A block of a corpus and its translation.
+
+    Args:
+        block: Its number in the source file, from 0.
+        source: Words of the block.
+        target: Words of its translation.
+        sentences: The labelled sentences that stand on the block: one, or one a predicate (SRL).
+    """
 
     block: int
-    source: Sentence
-    target: Sentence
+    source: Words
+    target: Words
+    sentences: tuple[Sentence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ParallelCorpus:
-    """Pairs in file order, and how many blocks the files have, ``-DOCSTART-`` included."""
+    """A labelled corpus and its translation, in file order.
 
+    Args:
+        language: Of the translation.
+        pairs: The blocks that carry labelled sentences and have a translation.
+        num_blocks: How many blocks the source file has, labelled or not.
+        untranslated: Sentences without a usable translation.
+    """
+
+    language: str
     pairs: tuple[TranslatedPair, ...]
     num_blocks: int
+    untranslated: tuple[Sentence, ...] = ()
+
+
+def pair_up(corpus: Corpus, translations: Sequence[Words | None], language: str) -> ParallelCorpus:
+    """Pair the labelled blocks of ``corpus`` with their translations.
+
+    Args:
+        corpus: The labelled source.
+        translations: Words of each block's translation; None or no words where there is none.
+        language: Of the translation.
+
+    Raises:
+        ValueError: Not one translation a block.
+    """
+    if len(translations) != len(corpus.blocks):
+        raise ValueError(f"{len(corpus.blocks)} blocks but {len(translations)} translations")
+    on_block: dict[int, list[Sentence]] = {}
+    for sentence, block in zip(corpus.sentences, corpus.block_of, strict=True):
+        on_block.setdefault(block, []).append(sentence)
+    pairs: list[TranslatedPair] = []
+    untranslated: list[Sentence] = []
+    for block, sentences in sorted(on_block.items()):
+        target = translations[block]
+        if target:
+            pairs.append(TranslatedPair(block, corpus.blocks[block], target, tuple(sentences)))
+        else:
+            untranslated += sentences
+    return ParallelCorpus(language, tuple(pairs), len(corpus.blocks), tuple(untranslated))
 
 
 def read_translation(
-    source_path: Path,
-    source_sentences: Sequence[Sentence],
-    path: Path,
-    language: str,
-    *,
-    source_encoding: str = "utf-8",
-    encoding: str = "utf-8",
+    corpus: Corpus, path: Path, language: str, *, encoding: str = "utf-8"
 ) -> ParallelCorpus:
-    """Pair the sentences of ``source_path`` with the blocks of its translation.
+    """Pair ``corpus`` with the translation in ``path``, block k with block k.
 
-    Block k of the one translates block k of the other. ``-DOCSTART-`` blocks are told by the source
-    side alone, because translators turn the marker into ordinary words.
+    Blocks without a labelled sentence (``-DOCSTART-``) are told by the source side alone, because
+    translators turn such markers into ordinary words.
 
     Args:
-        source_path: Labelled column file.
-        source_sentences: What :func:`~projection.columns.read_columns` read from it.
-        path: Either a column file (its tags are ignored) or one tokenised sentence a line.
+        corpus: The labelled source.
+        path: Either a column file (its tags are ignored) or one tokenised sentence a line. An empty
+            line is a sentence without a translation.
         language: Of the translation.
-        source_encoding: Of ``source_path``.
         encoding: Of ``path``.
 
     Raises:
-        InputError: The numbers of blocks differ, or a translation is empty.
+        InputError: The numbers of blocks differ.
     """
-    source_blocks = read_blocks(source_path, source_encoding)
-    targets = _read_target_tokens(path, len(source_blocks), encoding)
-    if len(targets) != len(source_blocks):
-        docstarts = sum(block.is_docstart for block in source_blocks)
-        raise InputError(
-            f"{path}: expected {len(source_blocks)} blocks, one for each block of {source_path} "
-            f"({docstarts} {DOCSTART} among them), got {len(targets)}"
-        )
-    return _paired(source_blocks, source_sentences, targets, path, language)
+    translations = _read_words(path, len(corpus.blocks), encoding)
+    labelled = set(corpus.block_of)
+    if not any(translations[block] for block in labelled):
+        raise at_line(path, 1, "every sentence is empty; expected a translation")
+    return pair_up(corpus, translations, language)
 
 
-def _read_target_tokens(
-    path: Path, num_blocks: int, encoding: str
-) -> list[tuple[int, tuple[str, ...]]]:
-    """First line and words of every block; plain text if it has just one line a block."""
+def _read_words(path: Path, num_blocks: int, encoding: str) -> list[Words]:
+    """Words of every block; plain text if it has just one line a block."""
     lines = read_text(path, encoding).removesuffix("\n").split("\n")
     if len(lines) == num_blocks:
-        return [(k, tuple(line.split())) for k, line in enumerate(lines, start=1)]
-    if all(line.strip() for line in lines):
+        return [tuple(line.split()) for line in lines]
+    if _is_plain_text(lines):
         raise InputError(
             f"{path}: expected {num_blocks} lines, one sentence for each block of the source, "
             f"got {len(lines)}"
         )
-    return [(block.line, block.tokens) for block in read_blocks(path, encoding)]
+    blocks = read_blocks(path, encoding)
+    if len(blocks) != num_blocks:
+        raise InputError(
+            f"{path}: expected {num_blocks} blocks, one for each block of the source, "
+            f"got {len(blocks)}"
+        )
+    return [block.tokens for block in blocks]
 
 
-def _paired(
-    source_blocks: Sequence[Block],
-    source_sentences: Sequence[Sentence],
-    targets: Sequence[tuple[int, tuple[str, ...]]],
-    path: Path,
-    language: str,
-) -> ParallelCorpus:
-    kept = [k for k, block in enumerate(source_blocks) if not block.is_docstart]
-    pairs = []
-    for k, source in zip(kept, source_sentences, strict=True):
-        line, tokens = targets[k]
-        if not tokens:
-            raise at_line(path, line, f"empty translation of {' '.join(source.tokens)!r}")
-        pairs.append(TranslatedPair(k, source, Sentence(source.id, language, tokens)))
-    return ParallelCorpus(tuple(pairs), len(source_blocks))
+def _is_plain_text(lines: Sequence[str]) -> bool:
+    """True unless there are blank lines between rows ``word ... tag`` of mostly one width."""
+    widths = Counter(len(line.split()) for line in lines if line.strip())
+    width, rows = max(widths.items(), key=itemgetter(1), default=(0, 0))
+    mostly_rows = MIN_COLUMNS <= width <= MAX_COLUMNS and rows > 0.9 * widths.total()
+    return widths.total() == len(lines) or not mostly_rows
 
 
 def read_pharaoh(path: Path, corpus: ParallelCorpus) -> list[Alignment]:
@@ -111,7 +143,7 @@ def read_pharaoh(path: Path, corpus: ParallelCorpus) -> list[Alignment]:
 def _checked(path: Path, pair: TranslatedPair, line: str) -> Alignment:
     try:
         alignment = parse_pharaoh(line)
-        alignment.check(len(pair.source.tokens), len(pair.target.tokens))
+        alignment.check(len(pair.source), len(pair.target))
     except ValueError as error:
         raise at_line(path, pair.block + 1, str(error)) from None
     return alignment

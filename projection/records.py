@@ -1,7 +1,7 @@
 """The records that travel between readers, aligners, mappings, trainers and scorers."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum, auto
 
 
@@ -56,6 +56,41 @@ class Sentence:
                 raise ValueError(f"sentence {self.id}: {right} does not follow {left}")
 
 
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The labelled sentences of a file, and the blocks of words that they stand on.
+
+    A block is one surface sentence of the file. It may carry no labelled sentence (a document
+    marker, a sentence out of scope), one, or several (SRL: one a predicate). Translations are
+    parallel to blocks.
+
+    Args:
+        language: ISO 639-1 code.
+        sentences: In file order.
+        blocks: Words of every block of the file, in file order.
+        block_of: For every sentence, its block, from 0.
+        left_out: How much of the file became no sentence or span, by a few words that say why.
+
+    Raises:
+        ValueError: ``sentences`` and ``block_of`` differ in length.
+    """
+
+    language: str
+    sentences: tuple[Sentence, ...]
+    blocks: tuple[tuple[str, ...], ...]
+    block_of: tuple[int, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.sentences) != len(self.block_of):
+            raise ValueError(f"{len(self.sentences)} sentences but {len(self.block_of)} blocks")
+
+    @property
+    def num_spans(self) -> int:
+        """Labelled spans of all sentences."""
+        return sum(len(sentence.spans) for sentence in self.sentences)
+
+
 class Alignment:
     """Word links of one sentence pair: pairs ``(i, j)``, source word i to target word j, 0-based.
 
@@ -104,6 +139,10 @@ class DropReason(StrEnum):
     """No target word is linked with any of its words."""
     OVERLAPS = auto()
     """Its target words meet those of a span that was placed before."""
+    UNTRANSLATED = auto()
+    """The sentence has no usable translation."""
+    NO_PREDICATE = auto()
+    """The predicate that it is an argument of has no counterpart (SRL)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +153,13 @@ class Projection:
     every kept span one target span; word-to-word mapping may break one into several.
     """
 
-    sentence: Sentence
+    sentence: Sentence | None
+    """None where nothing of the sentence could be carried over, not even that it has no spans."""
     kept: tuple[Span, ...]
     """Source spans that label at least one target word."""
     dropped: tuple[tuple[Span, DropReason], ...]
+
+    @classmethod
+    def lost(cls, source: Sentence, reason: DropReason) -> "Projection":
+        """A sentence that is lost whole, with all its spans."""
+        return cls(None, (), tuple((span, reason) for span in source.spans))

@@ -16,7 +16,7 @@ from projection.aligners import (
 )
 from projection.errors import InputError
 from projection.parallel import ParallelCorpus, TranslatedPair
-from projection.records import Alignment, Sentence
+from projection.records import Alignment
 
 BOOKS = [
     ("the house", "la casa"),
@@ -37,14 +37,10 @@ BOOKS = [
 
 def corpus_of(texts):
     pairs = [
-        TranslatedPair(
-            k,
-            Sentence(f"en-{k}", "en", tuple(source.split())),
-            Sentence(f"en-{k}", "es", tuple(target.split())),
-        )
+        TranslatedPair(k, tuple(source.split()), tuple(target.split()))
         for k, (source, target) in enumerate(texts)
     ]
-    return ParallelCorpus(tuple(pairs), len(pairs))
+    return ParallelCorpus("es", tuple(pairs), len(pairs))
 
 
 def align(texts, name="ibm1", **settings):

@@ -54,35 +54,35 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_gives_the_same_sentences(file, layout):
     read = read_columns(file(LAYOUTS[layout]), "de")
-    assert read.sentences == TWO_SENTENCES
+    assert read.corpus.sentences == TWO_SENTENCES
     assert read.detected == Detected(TagScheme.BIO, 0)
 
 
 def test_a_gzipped_file_gives_the_sentences_of_the_plain_one(file):
     path = file(gzip.compress(TWO.encode()), "de.conll.gz")
-    assert read_columns(path, "de").sentences == TWO_SENTENCES
+    assert read_columns(path, "de").corpus.sentences == TWO_SENTENCES
 
 
 def test_a_tab_file_keeps_the_spaces_inside_its_words(file):
-    [sentence] = read_columns(file("1 000\tO\nAnna\tB-PER\n"), "fr").sentences
+    [sentence] = read_columns(file("1 000\tO\nAnna\tB-PER\n"), "fr").corpus.sentences
     assert sentence.tokens == ("1 000", "Anna")
 
 
 def test_docstart_blocks_are_dropped_but_numbered(file):
     marker = "-DOCSTART- O\n\n"
     read = read_columns(file(marker + TWO + "\n" + marker + "Anna B-PER\n"), "de")
-    assert [sentence.id for sentence in read.sentences] == ["de-1", "de-2", "de-4"]
-    assert read.num_docstarts == 2
+    assert [sentence.id for sentence in read.corpus.sentences] == ["de-1", "de-2", "de-4"]
+    assert read.corpus.left_out == {"-DOCSTART-": 2}
 
 
 def test_a_docstart_row_without_a_blank_line_loses_no_sentence(file):
-    [glued, _] = read_columns(file("-DOCSTART- O\n" + TWO), "nl").sentences
+    [glued, _] = read_columns(file("-DOCSTART- O\n" + TWO), "nl").corpus.sentences
     assert glued == Sentence("nl-0", "nl", ("-DOCSTART-", "Anna", "singt"), (Span(1, 2, "PER"),))
 
 
 def test_latin_1_is_read_when_named_and_else_refused_with_line_and_byte(file):
     path = file("Anna B-PER\nsingt O\n\nKöln B-LOC\n".encode("latin-1"))
-    assert read_columns(path, "de", encoding="latin-1").sentences[1].tokens == ("Köln",)
+    assert read_columns(path, "de", encoding="latin-1").corpus.sentences[1].tokens == ("Köln",)
     message = rf"{re.escape(str(path))}:4: expected utf-8, got the byte 0xf6; .*latin-1"
     with pytest.raises(InputError, match=message):
         read_columns(path, "de")
@@ -127,13 +127,13 @@ def test_a_file_in_another_scheme_than_the_one_named_is_refused(file):
 
 @pytest.mark.parametrize("scheme", TagScheme)
 def test_a_file_without_spans_is_of_every_scheme(file, scheme):
-    [sentence] = read_columns(file("Anna O\nsingt O\n"), "de", scheme=scheme).sentences
+    [sentence] = read_columns(file("Anna O\nsingt O\n"), "de", scheme=scheme).corpus.sentences
     assert sentence.spans == ()
 
 
 def test_named_as_oi_every_labelled_word_is_a_span(file):
     read = read_columns(file("in O\nBad I-A1\nEms I-A1\n"), "de", scheme=TagScheme.OI)
-    assert read.sentences[0].spans == (Span(1, 2, "A1"), Span(2, 3, "A1"))
+    assert read.corpus.sentences[0].spans == (Span(1, 2, "A1"), Span(2, 3, "A1"))
 
 
 @law
@@ -143,7 +143,7 @@ def test_read_undoes_write(tmp_path_factory, written, scheme):
     write_columns(written, out, TagScheme(scheme))
     path = tmp_path_factory.getbasetemp() / "written.conll"
     path.write_text(out.getvalue(), encoding="utf-8")
-    read = read_columns(path, "en").sentences
+    read = read_columns(path, "en").corpus.sentences
     assert [(s.tokens, s.spans) for s in read] == [(s.tokens, s.spans) for s in written]
 
 

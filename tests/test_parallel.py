@@ -24,8 +24,9 @@ def pair_up(tmp_path):
         source_path, path = tmp_path / "en.conll", tmp_path / "de.txt"
         source_path.write_text(source, encoding="utf-8")
         path.write_bytes(translation.encode(encoding))
-        gold = read_columns(source_path, "en").sentences
-        return read_translation(source_path, gold, path, "de", encoding=encoding)
+        return read_translation(
+            read_columns(source_path, "en").corpus, path, "de", encoding=encoding
+        )
 
     return read
 
@@ -49,37 +50,40 @@ def test_a_translation_is_paired_by_block_and_docstarts_are_told_by_the_source(
     corpus = pair_up(translation)
     assert corpus.num_blocks == 4
     assert [pair.block for pair in corpus.pairs] == [1, 3]
-    assert [pair.target.tokens for pair in corpus.pairs] == [("Anna", "singt"), ("in", "Oslo")]
-    assert [(pair.source.id, pair.target.id) for pair in corpus.pairs] == [
-        ("en-1", "en-1"),
-        ("en-3", "en-3"),
-    ]
-    assert {pair.target.language for pair in corpus.pairs} == {"de"}
+    assert [pair.target for pair in corpus.pairs] == [("Anna", "singt"), ("in", "Oslo")]
+    assert [one.id for pair in corpus.pairs for one in pair.sentences] == ["en-1", "en-3"]
+    assert corpus.language == "de"
 
 
 def test_the_tags_of_a_translation_in_columns_are_ignored(pair_up):
     pairs = pair_up(COLUMNS.replace("singt O", "singt S-VERB")).pairs
-    assert pairs[0].target.spans == ()
-    assert pairs[0].source.spans != ()
+    assert pairs[0].target == ("Anna", "singt")
 
 
 def test_a_translation_may_have_an_encoding_of_its_own(pair_up):
     corpus = pair_up(PLAIN.replace("singt", "übt"), encoding="latin-1")
-    assert corpus.pairs[0].target.tokens == ("Anna", "übt")
+    assert corpus.pairs[0].target == ("Anna", "übt")
 
 
 @pytest.mark.parametrize(
     ("translation", "message"),
     [
         ("Anna singt\nin Oslo\n", ": expected 4 lines, one sentence for each block .*, got 2$"),
-        ("a O\n\nb O\n", r": expected 4 blocks, .*\(2 -DOCSTART- among them\), got 2$"),
-        ("DOK\nAnna singt\nDOK\n \n", ":4: empty translation of 'in Oslo'$"),
-        ("", ": expected 4 blocks|: expected rows"),
+        ("a O\n\nb O\n", ": expected 4 blocks, one for each block of the source, got 2$"),
+        ("DOK\nAnna singt hier\n\nDOK DOK DOK DOK\nein\n", ": expected 4 lines, .*, got 5$"),
+        ("DOK\n\nDOK\n \n", ":1: every sentence is empty"),
+        ("", ": expected 4 lines, .*, got 1$"),
     ],
 )
 def test_a_translation_that_does_not_fit_is_refused(pair_up, translation, message):
     with pytest.raises(InputError, match=rf"de\.txt({message})"):
         pair_up(translation)
+
+
+def test_a_sentence_with_an_empty_translation_is_told_apart(pair_up):
+    corpus = pair_up("DOK\nAnna singt\nDOK\n \n")
+    assert [pair.block for pair in corpus.pairs] == [1]
+    assert [sentence.id for sentence in corpus.untranslated] == ["en-3"]
 
 
 def test_line_k_of_an_alignment_file_is_for_block_k(pair_up, pharaoh):

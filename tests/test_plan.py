@@ -95,7 +95,7 @@ BAD_DATA = {
     "illegal tag": ("en.train.conll", "Oslo X-LOC\n\n", r"en.train.conll:1: illegal tag"),
     "label of another task": ("de.test.conll", "Oslo B-POS\n\n", r"de.test.conll:1: .*POS"),
     "other block count": ("nl.train.txt", "one\ntwo\n", r"nl.train.txt: expected 24 .*got 2"),
-    "empty translation": ("nl.train.txt", "\n" * 24, r"nl.train.txt:1: empty translation"),
+    "empty translation": ("nl.train.txt", "\n" * 24, r"nl.train.txt:1: every sentence is empty"),
     "mixed schemes": (
         "en.dev.conll",
         "a I-PER\nb O\nc B-LOC\n\na I-ORG\nb O\nc B-ORG\n\n",

@@ -25,12 +25,12 @@ def conll(folder, language, split):
 
 
 def size(file):
-    return len(file.sentences), sum(len(sentence.spans) for sentence in file.sentences)
+    return len(file.corpus.sentences), file.corpus.num_spans
 
 
 @pytest.fixture(scope="module")
 def english(real_data):
-    return read_columns(conll(real_data, "en", "train"), "en").sentences
+    return read_columns(conll(real_data, "en", "train"), "en").corpus
 
 
 @pytest.mark.parametrize("split", ["train", "dev", "test"])
@@ -66,7 +66,9 @@ def test_native_files_hold_the_sentences_of_their_two_column_copies(
     copy = read_columns(conll(real_data, language, "dev"), language)
     assert (file.detected.scheme, file.detected.irregular) == (scheme, irregular)
     differing = [
-        one.id for one, other in zip(file.sentences, copy.sentences, strict=True) if one != other
+        one.id
+        for one, other in zip(file.corpus.sentences, copy.corpus.sentences, strict=True)
+        if one != other
     ]
     assert not differing
 
@@ -79,12 +81,12 @@ def test_the_translations_of_conll_project_with_few_losses_and_as_others_project
     folder = real_data / f"ner/conll-translated/en2{language}"
     translation = folder / "DeepL.fast_align.train.tsv.gz"
     links = folder / "DeepL.fast_align.train.grow_diag_final-and.talp.gz"
-    corpus = read_translation(conll(real_data, "en", "train"), english, translation, language)
+    corpus = read_translation(english, translation, language)
     projections = project_corpus(corpus, PharaohFile(links), map_spans)
     counts = count_projections(projections)
     assert len(projections) == counts.sentences == 14041
     assert counts.drop_rate < 0.03
-    theirs = read_columns(translation, language).sentences
+    theirs = read_columns(translation, language).corpus.sentences
     blocks = {sentence.id.partition("-")[2]: sentence.spans for sentence in theirs}
     ours = {projection.sentence.id.partition("-")[2]: projection for projection in projections}
     common = sorted(blocks.keys() & ours.keys())

@@ -136,7 +136,7 @@ class EncodeStep(Step):
                     self.source_language,
                     labels=self.labels,
                     encoding=file.encoding,
-                ).sentences
+                ).corpus.sentences
             )
             for split, file in (("train", self.train), ("dev", self.dev))
         }

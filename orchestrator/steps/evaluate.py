@@ -51,7 +51,7 @@ class EvaluateStep(Step):
         predicted = predict_spans(tagger, corpus, encoding.tags)
         gold = read_columns(
             self.test.path, self.language, labels=encoding.labels, encoding=self.test.encoding
-        ).sentences
+        ).corpus.sentences
         scores = score_spans([sentence.spans for sentence in gold], predicted)
         with (folder / PREDICTIONS).open("w", encoding="utf-8") as out:
             tagged = (

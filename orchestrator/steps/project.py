@@ -45,14 +45,9 @@ class ProjectStep(Step):
             self.source_language,
             labels=self.labels,
             encoding=self.source.encoding,
-        )
+        ).corpus
         corpus = read_translation(
-            self.source.path,
-            source.sentences,
-            self.translation.path,
-            self.language,
-            source_encoding=self.source.encoding,
-            encoding=self.translation.encoding,
+            source, self.translation.path, self.language, encoding=self.translation.encoding
         )
         links = self.links.path if self.links else None
         aligner = make_aligner(self.aligner, self.alignment, links)
