@@ -12,7 +12,7 @@ from orchestrator.steps.finetune import FinetuneStep
 from orchestrator.steps.project import ProjectStep
 from orchestrator.steps.warmup import WarmupStep
 from orchestrator.study import FileSettings, Study
-from projection.aligners import PHARAOH, make_aligner, split_aligner
+from projection.aligners import PHARAOH, PharaohFile, split_aligner
 from projection.columns import read_columns
 from projection.parallel import read_translation
 from trainers.backbones import checkpoint_hash, resolve_checkpoint
@@ -195,4 +195,4 @@ def check_files(study: Study) -> None:
         path = study.path(translation.path, target)
         pairs = read_translation(train, path, target, encoding=translation.encoding)
         if aligner == PHARAOH:
-            make_aligner(aligner, data.alignment, study.path(template, target)).align(pairs)
+            PharaohFile(study.path(template, target)).align(pairs)

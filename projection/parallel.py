@@ -11,6 +11,11 @@ from projection.errors import InputError, at_line
 from projection.records import Alignment, Corpus, Sentence
 
 Words = tuple[str, ...]
+TextPair = tuple[Words, Words]
+"""A tokenised source sentence and its translation."""
+
+SIDES = " ||| "
+"""What stands between the two sides in a file of parallel text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,11 @@ class ParallelCorpus:
     pairs: tuple[TranslatedPair, ...]
     num_blocks: int
     untranslated: tuple[Sentence, ...] = ()
+
+    @property
+    def texts(self) -> list[TextPair]:
+        """The words of every pair."""
+        return [(pair.source, pair.target) for pair in self.pairs]
 
 
 def pair_up(corpus: Corpus, translations: Sequence[Words | None], language: str) -> ParallelCorpus:
@@ -124,6 +134,23 @@ def _is_plain_text(lines: Sequence[str]) -> bool:
     width, rows = max(widths.items(), key=itemgetter(1), default=(0, 0))
     mostly_rows = MIN_COLUMNS <= width <= MAX_COLUMNS and rows > 0.9 * widths.total()
     return widths.total() == len(lines) or not mostly_rows
+
+
+def read_parallel_text(path: Path, encoding: str = "utf-8") -> list[TextPair]:
+    """Pairs of a file with one tokenised ``source ||| target`` a line; either side may be empty.
+
+    Raises:
+        InputError: A line does not have just two sides.
+    """
+    lines = read_text(path, encoding).removesuffix("\n").split("\n")
+    return [_two_sides(path, number, line) for number, line in enumerate(lines, start=1)]
+
+
+def _two_sides(path: Path, number: int, line: str) -> TextPair:
+    sides = f" {line} ".split(SIDES)
+    if len(sides) != 2:
+        raise at_line(path, number, f"expected 'source words{SIDES}target words', got {line!r}")
+    return tuple(sides[0].split()), tuple(sides[1].split())
 
 
 def read_pharaoh(path: Path, corpus: ParallelCorpus) -> list[Alignment]:

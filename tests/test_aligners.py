@@ -4,16 +4,10 @@ import re
 
 import pytest
 
-from projection.aligners import (
-    STATISTICAL,
-    AlignmentKeys,
-    AlignmentSettings,
-    Symmetrization,
-    alignment_keys,
-    anchor_pairs,
-    make_aligner,
-    split_aligner,
-)
+from projection.aligners import AlignmentSettings, make_aligner, split_aligner
+from projection.aligners.keys import alignment_keys, anchor_pairs
+from projection.aligners.settings import AlignmentKeys, Symmetrization
+from projection.aligners.statistical import STATISTICAL
 from projection.errors import InputError
 from projection.parallel import ParallelCorpus, TranslatedPair
 from projection.records import Alignment
@@ -120,7 +114,7 @@ def test_folded_keys_let_the_aligner_see_one_word_in_two_spellings():
 
 @pytest.mark.parametrize("text", ["giza", "", "pharaoh", "pharaoh:", "hmm:x", "fast-align"])
 def test_an_unknown_aligner_is_refused_with_the_known_ones(text):
-    known = re.escape(f"unknown aligner '{text}'; known: {', '.join(STATISTICAL)}, pharaoh:PATH")
+    known = re.escape(f"unknown aligner '{text}'; known: {', '.join(STATISTICAL)}, embedding")
     with pytest.raises(InputError, match=known):
         split_aligner(text)
 
@@ -128,9 +122,8 @@ def test_an_unknown_aligner_is_refused_with_the_known_ones(text):
 def test_the_pharaoh_aligner_reads_the_links_of_its_file(tmp_path):
     path = tmp_path / "links:1.talp"
     path.write_text("0-0 1-1\n2-1\n")
-    name, named = split_aligner(f"pharaoh:{path}")
-    assert (name, named) == ("pharaoh", str(path))
-    aligner = make_aligner(name, AlignmentSettings(), path)
+    assert split_aligner(f"pharaoh:{path}") == ("pharaoh", str(path))
+    aligner = make_aligner(f"pharaoh:{path}", AlignmentSettings())
     assert aligner.align(corpus_of(BOOKS[:2])) == [
         Alignment([(0, 0), (1, 1)]),
         Alignment([(2, 1)]),

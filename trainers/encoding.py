@@ -83,6 +83,10 @@ class EncodedCorpus:
         """Tag ids of sentence ``k``, cut words included."""
         return _part(self.tags, self.tag_ends, k)
 
+    def firsts_of(self, k: int) -> NDArray[np.int32]:
+        """Where in sentence ``k`` the first piece of each word is that was not cut."""
+        return _part(self.firsts, self.first_ends, k)
+
     def save(self, path: Path) -> None:
         """Write the arrays as safetensors."""
         save_arrays(path, {name: getattr(self, name) for name in self.__slots__})

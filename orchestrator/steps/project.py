@@ -50,7 +50,7 @@ class ProjectStep(Step):
             source, self.translation.path, self.language, encoding=self.translation.encoding
         )
         links = self.links.path if self.links else None
-        aligner = make_aligner(self.aligner, self.alignment, links)
+        aligner = make_aligner(self.aligner, self.alignment, path=links)
         projections = project_corpus(corpus, aligner, MAPPINGS[self.mapping])
         write_sentences(labelled(projections), folder / SENTENCES)
         counts = count_projections(projections)
