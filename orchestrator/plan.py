@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from orchestrator.fingerprints import file_hash, fingerprint
 from orchestrator.steps.base import InputFile, Step, words_only
@@ -11,10 +12,11 @@ from orchestrator.steps.evaluate import EvaluateStep
 from orchestrator.steps.finetune import FinetuneStep
 from orchestrator.steps.project import ProjectStep
 from orchestrator.steps.warmup import WarmupStep
-from orchestrator.study import FileSettings, Study
-from projection.aligners import PHARAOH, PharaohFile, split_aligner
+from orchestrator.study import DataSettings, FileSettings, Study
+from projection.aligners import PHARAOH, PharaohFile, needs_encoder
 from projection.columns import read_columns
-from projection.parallel import read_translation
+from projection.parallel import read_parallel_text, read_translation
+from projection.schemes import TagScheme
 from trainers.backbones import checkpoint_hash, resolve_checkpoint
 from trainers.strategies import Strategy, strategy
 
@@ -121,19 +123,31 @@ def _encoding(study: Study) -> EncodeStep:
 
 def _projection(study: Study, language: str) -> ProjectStep:
     data = study.data
-    aligner, template = split_aligner(data.aligner)
-    links = _file(study, FileSettings(path=template), language) if template else None
+    links = _file(study, FileSettings(path=study.links), language) if study.links else None
+    encoder = _encoder(data)
     return ProjectStep(
         source_language=study.source,
         language=language,
         source=_file(study, data.train, study.source),
         translation=_file(study, data.of(data.translations, language), language),
         links=links,
-        aligner=aligner,
+        aligner=PHARAOH if links else data.aligner,
         alignment=data.alignment,
-        mapping=data.mapping,
+        parallel_text=tuple(_file(study, extra, language) for extra in data.parallel_text),
+        mapping=data.mapping.model_copy(update={"one_word": True})
+        if study.task.scheme is TagScheme.OI
+        else data.mapping,
+        encoder=data.encoder if encoder else None,
+        encoder_hash=checkpoint_hash(encoder) if encoder else None,
         labels=study.task.labels,
     )
+
+
+def _encoder(data: DataSettings) -> Path | None:
+    """Checkpoint of the encoder that the alignment or the mapping compares words with."""
+    if needs_encoder(data.aligner, data.alignment) or data.mapping.rescore:
+        return resolve_checkpoint(data.encoder)
+    return None
 
 
 def _spec(
@@ -188,11 +202,12 @@ def check_files(study: Study) -> None:
     ).corpus
     dev_path = study.path(data.dev.path, study.source)
     read_columns(dev_path, study.source, labels=labels, encoding=data.dev.encoding)
-    aligner, template = split_aligner(data.aligner)
     for target in study.targets:
         test, translation = data.of(data.test, target), data.of(data.translations, target)
         read_columns(study.path(test.path, target), target, labels=labels, encoding=test.encoding)
         path = study.path(translation.path, target)
         pairs = read_translation(train, path, target, encoding=translation.encoding)
-        if aligner == PHARAOH:
-            PharaohFile(study.path(template, target)).align(pairs)
+        if study.links:
+            PharaohFile(study.path(study.links, target)).align(pairs)
+        for extra in data.parallel_text:
+            read_parallel_text(study.path(extra.path, target), extra.encoding)

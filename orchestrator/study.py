@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
-from projection.aligners import AlignmentSettings, split_aligner
-from projection.mapping import MAPPINGS
+from projection.aligners import PHARAOH, AlignmentSettings, split_aligner
+from projection.mapping import PAPER, MappingSettings, mapping_named
 from projection.schemes import TagScheme
 from projection.tasks import TASKS, Task
 from trainers.backbones import BackboneSettings
@@ -32,6 +32,10 @@ def _file(value: object) -> object:
 
 
 File = Annotated[FileSettings, BeforeValidator(_file)]
+
+
+def _mapping(value: object) -> object:
+    return mapping_named(value) if isinstance(value, str) else value
 
 
 EVERY = "*"
@@ -60,9 +64,15 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     translations: Files
     """Translation of ``train`` into every target language, block-parallel."""
     aligner: str = "fast_align"
-    """fast_align, eflomal, hmm, ibm1 or pharaoh:PATH."""
+    """fast_align, eflomal, hmm, ibm1, embedding, best, systran, program:fast_align,
+    program:eflomal or pharaoh:PATH."""
     alignment: AlignmentSettings = AlignmentSettings()
-    mapping: str = "span-to-span"
+    encoder: str = "bundled:multilingual-e5-small"
+    """The backbone whose word vectors the aligners ``embedding`` and ``best`` compare."""
+    parallel_text: tuple[File, ...] = ()
+    """Files of ``source ||| target`` lines that statistical aligners are trained on, too."""
+    mapping: Annotated[MappingSettings, BeforeValidator(_mapping)] = PAPER
+    """span-to-span, word-to-word, best, or settings of one's own."""
 
     @staticmethod
     def of(files: Mapping[str, FileSettings], language: str) -> FileSettings:
@@ -75,12 +85,12 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
         split_aligner(text)
         return text
 
-    @field_validator("mapping")
+    @field_validator("alignment")
     @classmethod
-    def _known_mapping(cls, name: str) -> str:
-        if name not in MAPPINGS:
-            raise ValueError(f"unknown mapping {name!r}; known: {', '.join(MAPPINGS)}")
-        return name
+    def _known_second(cls, settings: AlignmentSettings) -> AlignmentSettings:
+        if settings.second is not None and split_aligner(settings.second)[0] == PHARAOH:
+            raise ValueError("second cannot be a file of links; make that the aligner")
+        return settings
 
 
 class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
@@ -161,17 +171,24 @@ class Study(BaseModel, frozen=True, extra="forbid"):
         filled = template.replace("{source}", self.source).replace("{language}", language)
         return self.data_root / filled
 
+    @property
+    def links(self) -> str | None:
+        """Path, with ``{language}``, of alignments that were made before, or None."""
+        name, rest = split_aligner(self.data.aligner)
+        return rest if name == PHARAOH else None
+
     def files(self) -> Iterator[tuple[tuple[str, ...], Path]]:
         """Every data file of the study, after the key that names it."""
         data = self.data
         yield ("data", "train"), self.path(data.train.path, self.source)
         yield ("data", "dev"), self.path(data.dev.path, self.source)
-        _, links = split_aligner(data.aligner)
         for target in self.targets:
             for name, files in (("test", data.test), ("translations", data.translations)):
                 yield ("data", name, target), self.path(data.of(files, target).path, target)
-            if links:
-                yield ("data", "aligner"), self.path(links, target)
+            if self.links is not None:
+                yield ("data", "aligner"), self.path(self.links, target)
+            for extra in data.parallel_text:
+                yield ("data", "parallel_text"), self.path(extra.path, target)
 
 
 def _distinct(what: str, values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -1,9 +1,19 @@
-"""Mappings: carry the labels of a source sentence over to its translation (paper §2.2)."""
+"""Mappings: carry the labels of a source sentence over to its translation (paper §2.2).
 
-from collections.abc import Callable, Mapping
+Here is what is done sentence by sentence; :mod:`~projection.edges` then looks at the whole corpus.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, model_validator
+
+from projection.errors import InputError
 from projection.records import (
     Alignment,
     DropReason,
@@ -11,44 +21,144 @@ from projection.records import (
     Sentence,
     Span,
 )
+from projection.recovery import Recovery, find_copy
 from projection.schemes import OUTSIDE, TagScheme, decode_tags, encode_tags
+from projection.windows import (
+    Window,
+    linked_window,
+    longest_word,
+    most_similar_window,
+    trim_punctuation,
+)
 
-MapLabels = Callable[[Sentence, Sentence, Alignment], Projection]
+Vectors = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Word vectors of a source sentence and of its translation, ``(S, H)`` and ``(T, H)``."""
 
 
-def map_spans(source: Sentence, target: Sentence, alignment: Alignment) -> Projection:
+class Rule(StrEnum):
+    """What travels along the links."""
+
+    SPANS = "span-to-span"
+    """Whole spans (Eq. 2)."""
+    WORDS = "word-to-word"
+    """The tag of each word (the baseline of Table 5)."""
+
+
+class Conflicts(StrEnum):
+    """Which of two spans keeps a target word that both are linked with."""
+
+    FIRST = "first"
+    """The one that comes first in the source."""
+    CONFIDENCE = "confidence"
+    """The one of whose words the greater share is linked; of equals the first."""
+
+
+class MappingSettings(BaseModel, frozen=True, extra="forbid"):
+    """A mapping; the defaults are the paper's span-to-span mapping, all else is off."""
+
+    rule: Rule = Rule.SPANS
+    max_gap: int | None = Field(default=None, ge=0)
+    """Linked words further apart than this are not one window: the run with most links wins."""
+    conflicts: Conflicts = Conflicts.FIRST
+    trim_punctuation: bool = False
+    """Words without a letter or digit are cut off the ends of a window."""
+    one_word: bool = False
+    """A window is one word, the longest linked one: dependency SRL labels heads."""
+    recover: Recovery = Recovery.NONE
+    """Look for the words of a span that would be dropped in the translation itself."""
+    trim_edges: bool = False
+    """Words that nearly always stand beside windows are cut off their ends (edges.py)."""
+    rescore: bool = False
+    """The ends of windows move by a word where the encoder sees much more similarity."""
+
+    @model_validator(mode="after")
+    def _only_what_it_reads(self) -> "MappingSettings":
+        useless = sorted(self.model_fields_set - {"rule"})
+        if self.rule is Rule.WORDS and useless:
+            raise ValueError(f"word-to-word mapping does not read {', '.join(useless)}")
+        return self
+
+
+PAPER = MappingSettings()
+"""Span-to-span mapping as in the paper."""
+
+
+def map_spans(
+    source: Sentence,
+    target: Sentence,
+    alignment: Alignment,
+    settings: MappingSettings = PAPER,
+    vectors: Vectors | None = None,
+) -> Projection:
     """Span-to-span mapping: carry each span of ``source`` to its window in ``target`` (Eq. 2).
 
     Args:
         source: Gold sentence, S words.
         target: Its translation, T words; its own spans are ignored.
         alignment: Pairs ``(i, j)``, 0 <= i < S and 0 <= j < T.
+        settings: How windows are made; the default is Eq. 2 alone.
+        vectors: Of the words of ``source`` and ``target``, for ``settings.rescore``.
 
     Returns:
         Each span as [min, max] over the target words aligned with any of its words. A span with no
-        aligned word, or whose window meets that of an earlier span, is dropped with the reason.
+        aligned word, or whose window meets that of a span placed before, is dropped with the
+        reason.
 
     Raises:
         ValueError: A pair of ``alignment`` lies outside S x T.
     """
     alignment.check(len(source.tokens), len(target.tokens))
-    placed: list[Span] = []
-    kept: list[Span] = []
-    dropped: list[tuple[Span, DropReason]] = []
+    placed: dict[Span, Span] = {}
+    dropped: dict[Span, DropReason] = {}
     taken: set[int] = set()
-    for span in source.spans:
-        words = alignment.targets(range(span.start, span.end))
-        if not words:
-            dropped.append((span, DropReason.UNALIGNED))
-            continue
-        window = range(words[0], words[-1] + 1)
-        if taken.isdisjoint(window):
+    for span in _in_order(source.spans, alignment, settings.conflicts):
+        window = _window(span, source, target, alignment, settings, vectors)
+        if window is None:
+            window = find_copy(span, source.tokens, target.tokens, settings.recover, taken)
+        if window is None:
+            dropped[span] = DropReason.UNALIGNED
+        elif taken.isdisjoint(window):
             taken.update(window)
-            placed.append(Span(window.start, window.stop, span.label))
-            kept.append(span)
+            placed[span] = Span(window.start, window.stop, span.label)
         else:
-            dropped.append((span, DropReason.OVERLAPS))
-    return Projection(replace(target, spans=tuple(sorted(placed))), tuple(kept), tuple(dropped))
+            dropped[span] = DropReason.OVERLAPS
+    return Projection(
+        replace(target, spans=tuple(sorted(placed.values()))),
+        tuple(span for span in source.spans if span in placed),
+        tuple((span, dropped[span]) for span in source.spans if span in dropped),
+    )
+
+
+def _in_order(spans: Sequence[Span], alignment: Alignment, conflicts: Conflicts) -> Sequence[Span]:
+    """The order in which spans take their windows."""
+    if conflicts is Conflicts.FIRST:
+        return spans
+    linked = {i for i, _ in alignment.pairs}
+
+    def share(span: Span) -> float:
+        return sum(i in linked for i in range(span.start, span.end)) / (span.end - span.start)
+
+    return sorted(spans, key=share, reverse=True)
+
+
+def _window(
+    span: Span,
+    source: Sentence,
+    target: Sentence,
+    alignment: Alignment,
+    settings: MappingSettings,
+    vectors: Vectors | None,
+) -> Window | None:
+    words = Counter(j for i, j in alignment.pairs if span.start <= i < span.end)
+    if not words:
+        return None
+    if settings.one_word:
+        word = longest_word(sorted(words), target.tokens)
+        return range(word, word + 1)
+    window = linked_window(words, settings.max_gap)
+    if settings.rescore and vectors:
+        window = most_similar_window(range(span.start, span.end), window, *vectors)
+    return trim_punctuation(window, target.tokens) if settings.trim_punctuation else window
 
 
 def map_words(source: Sentence, target: Sentence, alignment: Alignment) -> Projection:
@@ -90,6 +200,22 @@ def map_words(source: Sentence, target: Sentence, alignment: Alignment) -> Proje
     return Projection(replace(target, spans=tuple(spans)), tuple(kept), tuple(dropped))
 
 
-MAPPINGS: Mapping[str, MapLabels] = MappingProxyType(
-    {"span-to-span": map_spans, "word-to-word": map_words}
+MAPPINGS: Mapping[str, MappingSettings] = MappingProxyType(
+    {
+        "span-to-span": PAPER,
+        "word-to-word": MappingSettings(rule=Rule.WORDS),
+        "best": MappingSettings(max_gap=2, conflicts=Conflicts.CONFIDENCE, trim_edges=True),
+    }
 )
+"""Mappings that have a name; ``best`` is what measured best (docs/results/projection.md)."""
+
+
+def mapping_named(name: str) -> MappingSettings:
+    """The settings that ``name`` stands for.
+
+    Raises:
+        InputError: No mapping of that name.
+    """
+    if name not in MAPPINGS:
+        raise InputError(f"unknown mapping {name!r}; known: {', '.join(MAPPINGS)}")
+    return MAPPINGS[name]

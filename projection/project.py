@@ -1,13 +1,17 @@
 """From a labelled corpus and its translation to a pseudo-labelled corpus, with what was lost."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
-from projection.aligners import Aligner
-from projection.mapping import MapLabels
+from projection.aligners.base import EmbedWords
+from projection.aligners.embedding import PAIRS_AT_ONCE
+from projection.edges import trim_edges
+from projection.mapping import MappingSettings, Rule, Vectors, map_spans, map_words
 from projection.parallel import ParallelCorpus, TranslatedPair
 from projection.records import Alignment, DropReason, Projection, Sentence
+from projection.windows import longest_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +38,43 @@ UNKNOWN_POS = "X"
 
 
 def project_corpus(
-    corpus: ParallelCorpus, aligner: Aligner, map_labels: MapLabels
+    corpus: ParallelCorpus,
+    alignments: Sequence[Alignment],
+    mapping: MappingSettings,
+    embed: EmbedWords | None = None,
 ) -> list[Projection]:
-    """Align every pair and map its labels.
+    """Map the labels of every sentence.
+
+    Args:
+        corpus: A labelled corpus and its translation.
+        alignments: One for each of its pairs.
+        mapping: How labels are mapped.
+        embed: Word vectors, if ``mapping.rescore`` asks for them.
 
     Returns:
         One projection for every labelled sentence: those of the pairs in their order, then those
         without a translation.
     """
-    alignments = aligner.align(corpus)
+    all_vectors = _vectors(corpus, embed) if mapping.rescore else repeat(None)
     projections = [
-        _project(sentence, pair, corpus.language, alignment, map_labels)
-        for pair, alignment in zip(corpus.pairs, alignments, strict=True)
+        _project(sentence, pair, corpus.language, alignment, mapping, vectors)
+        for pair, alignment, vectors in zip(corpus.pairs, alignments, all_vectors, strict=False)
         for sentence in pair.sentences
     ]
+    if mapping.trim_edges:
+        projections = trim_edges(projections)
     lost = [Projection.lost(one, DropReason.UNTRANSLATED) for one in corpus.untranslated]
     return projections + lost
+
+
+def _vectors(corpus: ParallelCorpus, embed: EmbedWords | None) -> Iterator[Vectors]:
+    if embed is None:
+        raise ValueError("mapping.rescore needs word vectors")
+    for start in range(0, len(corpus.pairs), PAIRS_AT_ONCE):
+        some = corpus.pairs[start : start + PAIRS_AT_ONCE]
+        sources = embed([pair.source for pair in some])
+        targets = embed([pair.target for pair in some])
+        yield from zip(sources, targets, strict=True)
 
 
 def _project(
@@ -57,17 +82,20 @@ def _project(
     pair: TranslatedPair,
     language: str,
     alignment: Alignment,
-    map_labels: MapLabels,
+    mapping: MappingSettings,
+    vectors: Vectors | None,
 ) -> Projection:
     predicate = None
     if source.predicate is not None:
         linked = alignment.targets(range(source.predicate, source.predicate + 1))
         if not linked:
             return Projection.lost(source, DropReason.NO_PREDICATE)
-        predicate = linked[0]
+        predicate = longest_word(linked, pair.target)
     pos = project_pos(source.pos, len(pair.target), alignment) if source.pos else None
     target = Sentence(source.id, language, pair.target, (), pos, predicate)
-    return map_labels(source, target, alignment)
+    if mapping.rule is Rule.WORDS:
+        return map_words(source, target, alignment)
+    return map_spans(source, target, alignment, mapping, vectors)
 
 
 def project_pos(

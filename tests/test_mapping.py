@@ -3,13 +3,15 @@
 import pytest
 from hypothesis import given
 
-from projection.mapping import MAPPINGS, map_spans, map_words
+from projection.mapping import map_spans, map_words
 from projection.project import count_projections
 from projection.records import Alignment, DropReason, Sentence, Span
 from tests.generators import aligned_pairs, law, sentences
 
 PER, LOC, ORG = (0, 2, "PER"), (3, 4, "LOC"), (4, 5, "ORG")
 """Spans of the five source words that the cases below have."""
+
+MAPPINGS = {"span-to-span": map_spans, "word-to-word": map_words}
 
 UNALIGNED, OVERLAPS = DropReason.UNALIGNED, DropReason.OVERLAPS
 

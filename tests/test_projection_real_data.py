@@ -4,7 +4,7 @@ import pytest
 
 from projection.aligners import PharaohFile
 from projection.columns import read_columns
-from projection.mapping import map_spans
+from projection.mapping import MAPPINGS
 from projection.parallel import read_translation
 from projection.project import count_projections, project_corpus
 from projection.schemes import TagScheme
@@ -82,7 +82,7 @@ def test_the_translations_of_conll_project_with_few_losses_and_as_others_project
     translation = folder / "DeepL.fast_align.train.tsv.gz"
     links = folder / "DeepL.fast_align.train.grow_diag_final-and.talp.gz"
     corpus = read_translation(english, translation, language)
-    projections = project_corpus(corpus, PharaohFile(links), map_spans)
+    projections = project_corpus(corpus, PharaohFile(links).align(corpus), MAPPINGS["span-to-span"])
     counts = count_projections(projections)
     assert len(projections) == counts.sentences == 14041
     assert counts.drop_rate < 0.03

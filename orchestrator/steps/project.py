@@ -3,16 +3,19 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from orchestrator.fingerprints import Json
+from orchestrator.fingerprints import Json, placement
 from orchestrator.steps.base import InputFile, Step, Surroundings
-from projection.aligners import AlignmentSettings, make_aligner
+from projection.aligners import AlignmentSettings, EmbedWords, make_aligner
 from projection.columns import read_columns
 from projection.jsonl import write_sentences
-from projection.mapping import MAPPINGS
-from projection.parallel import read_translation
+from projection.mapping import MappingSettings
+from projection.parallel import read_parallel_text, read_translation
 from projection.project import count_projections, labelled, project_corpus
+
+if TYPE_CHECKING:
+    import torch
 
 SENTENCES = "sentences.jsonl"
 
@@ -31,12 +34,21 @@ class ProjectStep(Step):
     """Alignment file of the ``pharaoh`` aligner."""
     aligner: str
     alignment: AlignmentSettings
-    mapping: str
+    parallel_text: tuple[InputFile, ...]
+    mapping: MappingSettings
+    encoder: str | None = placement()
+    """Where the encoder comes from that compares words; ``encoder_hash`` says what it is."""
+    encoder_hash: str | None
     labels: tuple[str, ...]
 
     def title(self) -> str:
         """Names the language and the aligner."""
-        return f"project labels onto {self.language} ({self.aligner}, {self.mapping})"
+        return f"project labels onto {self.language} ({self.aligner}, {self.mapping.rule})"
+
+    @property
+    def trains(self) -> bool:
+        """True if an encoder compares words."""
+        return self.encoder is not None
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         """Write ``sentences.jsonl`` and ``counts.json``."""
@@ -49,9 +61,19 @@ class ProjectStep(Step):
         corpus = read_translation(
             source, self.translation.path, self.language, encoding=self.translation.encoding
         )
-        links = self.links.path if self.links else None
-        aligner = make_aligner(self.aligner, self.alignment, path=links)
-        projections = project_corpus(corpus, aligner, MAPPINGS[self.mapping])
+        embed = self._word_encoder(around.device)
+        aligner = make_aligner(
+            self.aligner,
+            self.alignment,
+            path=self.links.path if self.links else None,
+            embed=embed,
+            extra=[
+                pair
+                for extra in self.parallel_text
+                for pair in read_parallel_text(extra.path, extra.encoding)
+            ],
+        )
+        projections = project_corpus(corpus, aligner.align(corpus), self.mapping, embed)
         write_sentences(labelled(projections), folder / SENTENCES)
         counts = count_projections(projections)
         (folder / "counts.json").write_text(json.dumps(asdict(counts), indent=1))
@@ -60,3 +82,14 @@ class ProjectStep(Step):
             "kept": sum(counts.kept.values()),
             "drop_rate": counts.drop_rate,
         }
+
+    def _word_encoder(self, device: "torch.device") -> EmbedWords | None:
+        if self.encoder is None:
+            return None
+        import torch
+
+        from trainers.backbones import resolve_checkpoint
+        from trainers.word_vectors import WordEncoder
+
+        torch.set_num_threads(self.cpus)
+        return WordEncoder(resolve_checkpoint(self.encoder), self.alignment.layer, device)

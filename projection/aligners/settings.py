@@ -63,10 +63,8 @@ class AlignmentSettings(BaseModel, frozen=True, extra="forbid"):
 
     Names that a translation keeps then align with themselves; it helps most on small corpora.
     """
-    encoder: str = "bundled:multilingual-e5-small"
-    """``embedding`` and ``best``: the backbone whose word vectors are compared."""
     layer: int = Field(default=7, ge=1)
-    """``embedding`` and ``best``: read after this layer of the encoder."""
+    """``embedding`` and ``best``: word vectors are read after this layer of the encoder."""
     extract: Extraction = Extraction.ITERMAX
     """``embedding`` and ``best``."""
     second: str | None = None
