@@ -42,10 +42,7 @@ def trim_edges(projections: Sequence[Projection]) -> list[Projection]:
     for _ in range(ROUNDS):
         sentences = [one.sentence for one in trimmed if one.sentence]
         left, right = count_edges(sentences)
-        trimmed = [
-            replace(one, sentence=_trim(one.sentence, left, right)) if one.sentence else one
-            for one in trimmed
-        ]
+        trimmed = [_trim_projection(one, left, right) for one in trimmed]
     return trimmed
 
 
@@ -64,9 +61,14 @@ def count_edges(sentences: Sequence[Sentence]) -> tuple[EdgeCounts, EdgeCounts]:
     return left, right
 
 
+def _trim_projection(one: Projection, left: EdgeCounts, right: EdgeCounts) -> Projection:
+    sentence = one.sentence and _trim(one.sentence, left, right)
+    return one if sentence is one.sentence else replace(one, sentence=sentence)
+
+
 def _trim(sentence: Sentence, left: EdgeCounts, right: EdgeCounts) -> Sentence:
     spans = tuple(_trim_span(span, sentence.tokens, left, right) for span in sentence.spans)
-    return replace(sentence, spans=spans)
+    return sentence if spans == sentence.spans else replace(sentence, spans=spans)
 
 
 def _trim_span(span: Span, words: Sequence[str], left: EdgeCounts, right: EdgeCounts) -> Span:

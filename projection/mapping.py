@@ -3,7 +3,6 @@
 Here is what is done sentence by sentence; :mod:`~projection.edges` then looks at the whole corpus.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -123,7 +122,7 @@ def map_spans(
         else:
             dropped[span] = DropReason.OVERLAPS
     return Projection(
-        replace(target, spans=tuple(sorted(placed.values()))),
+        replace(target, spans=tuple(sorted(placed.values()))) if placed or target.spans else target,
         tuple(span for span in source.spans if span in placed),
         tuple((span, dropped[span]) for span in source.spans if span in dropped),
     )
@@ -149,11 +148,11 @@ def _window(
     settings: MappingSettings,
     vectors: Vectors | None,
 ) -> Window | None:
-    words = Counter(j for i, j in alignment.pairs if span.start <= i < span.end)
+    words = [j for _, j in alignment.links_of(span.start, span.end)]
     if not words:
         return None
     if settings.one_word:
-        word = longest_word(sorted(words), target.tokens)
+        word = longest_word(words, target.tokens)
         return range(word, word + 1)
     window = linked_window(words, settings.max_gap)
     if settings.rescore and vectors:

@@ -87,7 +87,7 @@ def _project(
 ) -> Projection:
     predicate = None
     if source.predicate is not None:
-        linked = alignment.targets(range(source.predicate, source.predicate + 1))
+        linked = alignment.targets(source.predicate, source.predicate + 1)
         if not linked:
             return Projection.lost(source, DropReason.NO_PREDICATE)
         predicate = longest_word(linked, pair.target)

@@ -1,5 +1,6 @@
 """The records that travel between readers, aligners, mappings, trainers and scorers."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
@@ -127,9 +128,17 @@ class Alignment:
                     f"({source_length} source words, {target_length} target words, both from 0)"
                 )
 
-    def targets(self, source_words: range) -> list[int]:
-        """Target words linked with any of ``source_words``, sorted, each once."""
-        return sorted({j for i, j in self.pairs if i in source_words})
+    def links_of(self, start: int, end: int) -> tuple[tuple[int, int], ...]:
+        """The links of the source words ``[start, end)``.
+
+        >>> Alignment([(0, 4), (1, 2), (1, 3), (2, 0)]).links_of(1, 2)
+        ((1, 2), (1, 3))
+        """
+        return self.pairs[bisect_left(self.pairs, (start,)) : bisect_left(self.pairs, (end,))]
+
+    def targets(self, start: int, end: int) -> list[int]:
+        """Target words linked with any of the source words ``[start, end)``, sorted, each once."""
+        return sorted({j for _, j in self.links_of(start, end)})
 
 
 class DropReason(StrEnum):

@@ -1,6 +1,6 @@
 """Windows: the target words that a source span comes to lie on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,25 +15,25 @@ MARGIN = 0.1
 (docs/results/projection.md)."""
 
 
-def linked_window(links: Mapping[int, int], max_gap: int | None = None) -> Window:
-    """The window over the target words in ``links``, which says how many links each has.
+def linked_window(links: Sequence[int], max_gap: int | None = None) -> Window:
+    """The window over target words; ``links`` names a word once for every link that it has.
 
     With ``max_gap`` the words fall into runs that are at most so many words apart, and the run with
     most links is the window; of equals the longer, then the first.
 
-    >>> linked_window({2: 1, 3: 2, 9: 1}), linked_window({2: 1, 3: 2, 9: 1}, max_gap=2)
+    >>> linked_window([9, 2, 3, 3]), linked_window([9, 2, 3, 3], max_gap=2)
     (range(2, 10), range(2, 4))
     """
+    if max_gap is None or len(links) == 1:
+        return range(min(links), max(links) + 1)
     words = sorted(links)
-    if max_gap is None:
-        return range(words[0], words[-1] + 1)
     runs = [[words[0]]]
     for word in words[1:]:
         if word - runs[-1][-1] - 1 <= max_gap:
             runs[-1].append(word)
         else:
             runs.append([word])
-    best = max(runs, key=lambda run: (sum(links[word] for word in run), len(run)))
+    best = max(runs, key=lambda run: (len(run), len(set(run))))
     return range(best[0], best[-1] + 1)
 
 

@@ -1,3 +1,4 @@
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -69,6 +70,9 @@ def test_changing_target_gold_changes_nothing_but_the_final_tests(study: Path) -
         ("warmup.rounds=4", {"project", "encode"}),
         ("threads=2", {"project", "encode"}),
         ("data.mapping=word-to-word", set()),
+        ("data.mapping.max_gap=2", set()),
+        ("data.alignment={keys: folded}", set()),
+        ("data.encoder=nowhere", {"project", "encode", "warmup", "finetune", "evaluate"}),
     ],
 )
 def test_a_setting_changes_just_the_steps_whose_result_it_can_change(
@@ -79,6 +83,17 @@ def test_a_setting_changes_just_the_steps_whose_result_it_can_change(
     for kind in ("project", "encode", "warmup", "finetune", "evaluate"):
         same = _fingerprints(before, kind) == _fingerprints(after, kind)
         assert same == (kind in unchanged), kind
+
+
+def test_an_encoder_is_named_by_its_content_where_words_are_compared(
+    study: Path, tiny_bert: Path, tiny_xlmr: Path, tmp_path: Path
+) -> None:
+    overrides = ["data.aligner=embedding", "data.alignment.layer=2"]
+    bert, xlmr = (_plan(study, *overrides, f"data.encoder={one}") for one in (tiny_bert, tiny_xlmr))
+    assert _fingerprints(bert, "project") != _fingerprints(xlmr, "project")
+    moved = shutil.copytree(tiny_bert, tmp_path / "moved")
+    same = _plan(study, *overrides, f"data.encoder={moved}")
+    assert _fingerprints(bert, "project") == _fingerprints(same, "project")
 
 
 def test_a_moved_folder_is_the_same_study(

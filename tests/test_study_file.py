@@ -24,6 +24,16 @@ MISTAKES = {
     "no number": ("  steps: 6", "  steps: many", "steps.*integer.*'many'"),
     "unknown aligner": ("data:\n", "data:\n  aligner: giza\n", "unknown aligner 'giza'.*eflomal"),
     "unknown mapping": ("data:\n", "data:\n  mapping: eq2\n", "unknown mapping 'eq2'"),
+    "useless mapping setting": (
+        "data:\n",
+        "data:\n  mapping: {rule: word-to-word, max_gap: 1}\n",
+        "word-to-word mapping does not read max_gap",
+    ),
+    "links as second opinion": (
+        "data:\n",
+        "data:\n  alignment: {second: 'pharaoh:x'}\n",
+        "second cannot be a file of links",
+    ),
     "source as target": ("- es\n", "- en\n", "source language en is also among the targets"),
     "missing file": ("dev: en.dev.conll", "dev: nowhere.conll", "data.dev: no such file"),
     "not YAML": ("task: ner", "task: [ner", "not YAML"),

@@ -154,12 +154,17 @@ def _without_pooling(config: Any) -> dict[str, bool]:
     return {"add_pooling_layer": False} if "add_pooling_layer" in known else {}
 
 
-def _check_positions(model: "PreTrainedModel", settings: BackboneSettings, folder: Path) -> None:
-    positions = model.config.max_position_embeddings
-    table: Any = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+def num_positions(encoder: "PreTrainedModel") -> int:
+    """Pieces of the longest input that ``encoder`` reads."""
+    positions = int(encoder.config.max_position_embeddings)
+    table: Any = getattr(getattr(encoder, "embeddings", None), "position_embeddings", None)
     padding = getattr(table, "padding_idx", None)
-    if padding is not None:
-        positions -= padding + 1  # RoBERTa's family counts from the position after padding
+    # RoBERTa's family counts from the position after padding.
+    return positions if padding is None else positions - (padding + 1)
+
+
+def _check_positions(model: "PreTrainedModel", settings: BackboneSettings, folder: Path) -> None:
+    positions = num_positions(model)
     if settings.max_pieces > positions:
         raise InputError(
             f"backbone.max_pieces is {settings.max_pieces}, but {folder.name} has only "

@@ -8,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 
 from projection.records import Sentence
-from trainers.backbones import BackboneSettings, load_encoder, load_tokenizer
+from trainers.backbones import BackboneSettings, load_encoder, load_tokenizer, num_positions
 from trainers.encoding import EncodedCorpus, collate, encode_corpus
 
 PIECES_AT_ONCE = 4096
 """Pieces of a batch, padding included."""
 MAX_PIECES = 256
-"""Words beyond have no vector."""
+"""Of a sentence; nearly all are shorter."""
 
 
 class WordEncoder:
@@ -24,26 +24,31 @@ class WordEncoder:
         checkpoint: Folder of the encoder.
         layer: How many of its layers are used.
         device: Where to run it.
+        max_pieces: Of a sentence, or as many as the encoder reads if that is less; the words
+            beyond have no vector.
 
     Raises:
         InputError: The encoder has fewer layers.
     """
 
-    def __init__(self, checkpoint: Path, layer: int, device: torch.device) -> None:
+    def __init__(
+        self, checkpoint: Path, layer: int, device: torch.device, max_pieces: int = MAX_PIECES
+    ) -> None:
         settings = BackboneSettings(
-            name=str(checkpoint), num_layers=layer, max_pieces=MAX_PIECES, dropout=0.0
+            name=str(checkpoint), num_layers=layer, max_pieces=4, dropout=0.0
         )
         self._encoder = load_encoder(checkpoint, settings).eval().to(device)
+        self._max_pieces = min(max_pieces, num_positions(self._encoder))
         self._tokenizer = load_tokenizer(checkpoint)
         self._device = device
         self._padding = int(self._encoder.config.pad_token_id or 0)
 
     def __call__(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """Vectors of every sentence, ``(words, H)``; zeros for the words beyond ``MAX_PIECES``."""
+        """Vectors of every sentence, ``(words, H)``; zeros for the words beyond ``max_pieces``."""
         if not sentences:
             return []
         texts = [Sentence("", "und", tuple(words)) for words in sentences]
-        corpus = encode_corpus(texts, self._tokenizer, None, max_pieces=MAX_PIECES)
+        corpus = encode_corpus(texts, self._tokenizer, None, max_pieces=self._max_pieces)
         vectors = [np.zeros((len(words), self._width), np.float32) for words in sentences]
         special = self._tokenizer.num_special_tokens_to_add()
         for which in _batches(corpus.lengths):

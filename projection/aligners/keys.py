@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from projection.aligners.settings import AlignmentKeys, AlignmentSettings
 from projection.parallel import TextPair
@@ -68,6 +69,7 @@ def _key(token: str, keys: AlignmentKeys) -> str:
     return token.lower() if keys is AlignmentKeys.LOWER else fold(token)
 
 
+@lru_cache(maxsize=2**16)
 def fold(token: str) -> str:
     """Lower-cased, without the punctuation at its edges unless it has nothing else.
 
