@@ -17,9 +17,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.projection_quality import ALIGNERS, ENCODER, LAYER, opinion_targets
+from benchmarks.projection_quality import ALIGNERS, ENCODER, FOLDED, LAYER, opinion_targets
 from projection.aligners import AlignmentSettings, EmbedWords, make_aligner
-from projection.aligners.settings import AlignmentKeys, Symmetrization
+from projection.aligners.settings import Symmetrization
+from projection.aligners.statistical import STATISTICAL
 from projection.columns import read_columns, read_text
 from projection.parallel import (
     ParallelCorpus,
@@ -106,14 +107,13 @@ def error_rates(gold: Gold, found: Sequence[Alignment]) -> tuple[float, float, f
     return 100 * good / made, 100 * hit / wanted, 100 * (1 - (good + hit) / (made + wanted))
 
 
-FOLDED = AlignmentSettings(keys=AlignmentKeys.FOLDED)
 COMPARED: Mapping[str, tuple[str, AlignmentSettings]] = {
     **{
         f"{name} {how}": (name, FOLDED.model_copy(update={"symmetrize": how}))
-        for name in ("fast_align", "ibm1", "hmm")
+        for name in STATISTICAL
         for how in (Symmetrization.INTERSECTION, Symmetrization.GROW_DIAG_FINAL_AND)
     },
-    **{name: ALIGNERS[name] for name in ALIGNERS if not name.startswith(("fast", "hmm", "ibm"))},
+    **ALIGNERS,
 }
 
 

@@ -17,7 +17,10 @@ from pathlib import Path
 import torch
 
 from projection.aligners import AlignmentSettings, EmbedWords, make_aligner
+from projection.aligners.base import Matrix, symmetrize
+from projection.aligners.combined import supplement
 from projection.aligners.settings import AlignmentKeys, Extraction, Symmetrization
+from projection.aligners.statistical import STATISTICAL, StatisticalAligner
 from projection.columns import read_columns, read_text
 from projection.mapping import MAPPINGS, PAPER, Conflicts, MappingSettings
 from projection.parallel import ParallelCorpus, TranslatedPair, Words, parse_pharaoh
@@ -92,23 +95,17 @@ def europarl_names(folder: Path, language: str) -> Scored:
     return Scored(f"europarl-{language}", ParallelCorpus(language, pairs, len(pairs)), gold)
 
 
-HEURISTICS = tuple(Symmetrization)
 FOLDED = AlignmentSettings(keys=AlignmentKeys.FOLDED)
 ALIGNERS: Mapping[str, tuple[str, AlignmentSettings]] = {
     "fast_align surface": ("fast_align", AlignmentSettings()),
-    "fast_align": ("fast_align", FOLDED),
     "systran": ("systran", FOLDED),
-    "ibm1": ("ibm1", FOLDED),
-    "hmm": ("hmm", FOLDED),
     "eflomal surface": ("eflomal", AlignmentSettings()),
-    **{
-        f"eflomal {how}": ("eflomal", FOLDED.model_copy(update={"symmetrize": how}))
-        for how in HEURISTICS
-    },
     **{f"embedding {how}": ("embedding", AlignmentSettings(extract=how)) for how in Extraction},
-    "best": ("best", AlignmentSettings()),
+    **{f"best {how}": ("best", AlignmentSettings(extract=how)) for how in Extraction},
     "best + eflomal": ("best", AlignmentSettings(second="eflomal", keys=AlignmentKeys.FOLDED)),
 }
+"""Statistical aligners with surface keys symmetrise by grow-diag-final-and."""
+GIVEN, GIVEN_AND_BEST = "given", "given + best"
 MAPPED: Mapping[str, MappingSettings] = {
     "word-to-word": MAPPINGS["word-to-word"],
     "span-to-span": PAPER,
@@ -145,7 +142,7 @@ def _kind(span: Span, gold: Span) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", help="names of ALIGNERS, given, given + best; comma between")
+    parser.add_argument("--only", help="names, comma between")
     parser.add_argument("--test", action="store_true", help="score the test part of the targets")
     parser.add_argument("--kinds", action="store_true", help="count errors by kind")
     arguments = parser.parse_args()
@@ -162,34 +159,68 @@ def main() -> None:
     scored += [europarl_names(names, language) for language in ("de", "es", "it")]
     print("| links | corpus |", " | ".join(MAPPED), "| s |")
     print("|---|---|" + "---|" * len(MAPPED) + "---|")
-    wanted = arguments.only.split(",") if arguments.only else [*ALIGNERS, "given", "given + best"]
-    for name in wanted:
-        for each in scored:
-            started = time.perf_counter()
-            alignments = _align(name, each, embed)
-            if alignments is None:
-                continue
-            seconds = time.perf_counter() - started
-            found = {
-                mapped: each.project(alignments, settings, embed)
-                for mapped, settings in MAPPED.items()
-            }
-            cells = [f"{each.score(spans):.1f}" for spans in found.values()]
-            print(f"| {name} | {each.name} |", " | ".join(cells), f"| {seconds:.1f} |", flush=True)
-            if arguments.kinds:
-                print(dict(error_kinds(each.gold, found["best"])), file=sys.stderr)
+    every = [*STATISTICAL, *ALIGNERS, GIVEN, GIVEN_AND_BEST]
+    for each in scored:
+        remembered = _remember(embed)
+        for name in arguments.only.split(",") if arguments.only else every:
+            for row, alignments, seconds in _align(name, each, embed):
+                _show(row, each, alignments, seconds, remembered, arguments.kinds)
 
 
-def _align(name: str, each: Scored, embed: EmbedWords) -> Sequence[Alignment] | None:
-    if name.startswith("given"):
-        if not each.given or name == "given":
-            return each.given or None
-        from projection.aligners.combined import supplement
+def _remember(embed: EmbedWords) -> EmbedWords:
+    """``embed`` that reads every sentence once."""
+    known: dict[Words, Matrix] = {}
 
+    def recall(sentences: Sequence[Words]) -> list[Matrix]:
+        new = [words for words in dict.fromkeys(sentences) if words not in known]
+        known.update(zip(new, embed(new), strict=True))
+        return [known[words] for words in sentences]
+
+    return recall
+
+
+def _show(row, each, alignments, seconds, embed, kinds) -> None:
+    found = {name: each.project(alignments, settings, embed) for name, settings in MAPPED.items()}
+    cells = [f"{each.score(spans):.1f}" for spans in found.values()]
+    print(f"| {row} | {each.name} |", " | ".join(cells), f"| {seconds:.1f} |", flush=True)
+    if kinds:
+        print(dict(error_kinds(each.gold, found["best"])), file=sys.stderr)
+
+
+Row = tuple[str, Sequence[Alignment], float]
+"""Name, alignments and the seconds that they took."""
+
+
+def _align(name: str, each: Scored, embed: EmbedWords) -> Iterator[Row]:
+    started = time.perf_counter()
+    if name in STATISTICAL:
+        yield from _symmetrized(name, each.corpus)
+    elif name == GIVEN and each.given:
+        yield name, each.given, 0.0
+    elif name == GIVEN_AND_BEST and each.given:
         own = make_aligner("best", AlignmentSettings(), embed=embed).align(each.corpus)
-        return [supplement(one, other) for one, other in zip(each.given, own, strict=True)]
-    aligner, settings = ALIGNERS[name]
-    return make_aligner(aligner, settings, embed=embed).align(each.corpus)
+        both = [supplement(one, other) for one, other in zip(each.given, own, strict=True)]
+        yield name, both, time.perf_counter() - started
+    elif name in ALIGNERS:
+        aligner, settings = ALIGNERS[name]
+        found = make_aligner(aligner, settings, embed=embed).align(each.corpus)
+        yield name, found, time.perf_counter() - started
+
+
+def _symmetrized(name: str, corpus: ParallelCorpus) -> Iterator[Row]:
+    """Every symmetrisation of one training, folded keys."""
+    started = time.perf_counter()
+    forward, backward = StatisticalAligner(STATISTICAL[name], FOLDED).directions(corpus)
+    seconds = time.perf_counter() - started
+    pairs = [
+        tuple(zip(*matrix.nonzero(), strict=True) for matrix in both)
+        for both in zip(forward, backward, strict=True)
+    ]
+    pairs = [(list(there), list(back)) for there, back in pairs]
+    shapes = [matrix.shape for matrix in forward]
+    for how in Symmetrization:
+        found = [symmetrize(*both, shape, how) for both, shape in zip(pairs, shapes, strict=True)]
+        yield f"{name} {how}", found, seconds
 
 
 if __name__ == "__main__":
