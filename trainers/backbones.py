@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 BUNDLED_PREFIX = "bundled:"
-_CHECKPOINT_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+_CHECKPOINT_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.spm")
 
 
 class BackboneSettings(BaseModel, frozen=True, extra="forbid"):

@@ -1,0 +1,386 @@
+"""Every translator keeps one contract; what it gives is remembered, checked and cut into words."""
+
+import json
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sentencepiece
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from transformers import (
+    M2M100Config,
+    M2M100ForConditionalGeneration,
+    MarianConfig,
+    MarianMTModel,
+    NllbTokenizer,
+)
+
+from projection.errors import InputError
+from projection.translators import (
+    LanguagePair,
+    TranslationError,
+    TranslationMemory,
+    TranslatorSettings,
+    make_translator,
+    translate_once,
+)
+from projection.translators.apertium import Apertium, installed_modes
+from projection.translators.base import Limits, batches
+from projection.translators.blocks import translate_blocks
+from projection.translators.quality import Unusable, check_languages, unusable
+from projection.translators.text import to_text, to_words
+from tests.generators import law
+from tests.tiny import WORDS
+from trainers.seq2seq import Seq2Seq
+
+ROOT = Path(__file__).parents[1]
+PAIR = LanguagePair("en", "es")
+TEXTS = ["Anna visited Oslo.", "Berg", "the team of Nordic Rail on Friday", "Berg"]
+
+
+class Upper:
+    """Translates by shouting; counts what it was asked, and may break after some batches."""
+
+    name = "upper"
+    limits = Limits(texts=2, characters=100)
+
+    def __init__(self, breaks_after=99, answer=str.upper):
+        self.asked = []
+        self._breaks_after = breaks_after
+        self._answer = answer
+
+    def version(self, _pair):
+        return "1"
+
+    def translate(self, texts, _pair):
+        if len(self.asked) == self._breaks_after:
+            raise TranslationError("the line is dead")
+        self.asked.append(list(texts))
+        return [self._answer(text) for text in texts]
+
+
+@pytest.fixture
+def memory(tmp_path):
+    return TranslationMemory(tmp_path / "deep" / "memory.sqlite")
+
+
+def test_nothing_is_translated_twice_and_an_interrupted_job_goes_on(memory):
+    texts = ["a", "b", "a", "c", "d", "e"]
+    broken = Upper(breaks_after=1)
+    with pytest.raises(TranslationError, match="the line is dead"):
+        translate_once(texts, broken, PAIR, memory)
+    assert broken.asked == [["a", "b"]]
+    seen = []
+    later = Upper()
+    found = translate_once(texts, later, PAIR, memory, lambda *state: seen.append(state))
+    assert found == ["A", "B", "A", "C", "D", "E"]
+    assert later.asked == [["c", "d"], ["e"]]
+    assert seen == [(2, 5), (4, 5), (5, 5)]
+
+
+def test_another_version_language_or_translator_is_another_memory(memory):
+    translate_once(["a"], Upper(), PAIR, memory)
+    assert memory.known("upper", "1", PAIR, ["a", "b"]) == {"a": "A"}
+    assert memory.known("upper", "2", PAIR, ["a"]) == {}
+    assert memory.known("other", "1", PAIR, ["a"]) == {}
+    assert memory.known("upper", "1", LanguagePair("en", "fr"), ["a"]) == {}
+    assert memory.known("upper", "1", LanguagePair("es", "en"), ["a"]) == {}
+
+
+def test_a_translator_that_loses_a_text_is_refused_and_nothing_of_the_batch_is_kept(memory):
+    class Loses(Upper):
+        def translate(self, texts, pair):
+            return super().translate(texts, pair)[1:]
+
+    with pytest.raises(TranslationError, match="upper gave 1 translations for 2 texts"):
+        translate_once(["a", "b"], Loses(), PAIR, memory)
+    assert memory.known("upper", "1", PAIR, ["a", "b"]) == {}
+
+
+STORE_MANY = """
+import sys
+from pathlib import Path
+from projection.translators import LanguagePair, TranslationMemory
+memory, first = TranslationMemory(Path(sys.argv[1])), int(sys.argv[2])
+for k in range(first, first + 30):
+    new = {f"text {k}": f"TEXT {k}", "shared": f"by {first}"}
+    memory.store("upper", "1", LanguagePair("en", "es"), new)
+"""
+
+
+def test_processes_share_one_memory(tmp_path):
+    path = tmp_path / "memory.sqlite"
+    command = [sys.executable, "-c", STORE_MANY, str(path)]
+    workers = [subprocess.Popen([*command, first], cwd=ROOT) for first in ("0", "30")]
+    assert [worker.wait() for worker in workers] == [0, 0]
+    texts = [f"text {k}" for k in range(60)]
+    found = TranslationMemory(path).known("upper", "1", PAIR, [*texts, "shared"])
+    assert found.pop("shared") in ("by 0", "by 30")
+    assert found == {text: text.upper() for text in texts}
+
+
+def test_a_memory_that_cannot_be_used_is_named_and_keeps_what_it_has(tmp_path, monkeypatch):
+    path = tmp_path / "memory.sqlite"
+    memory = TranslationMemory(path)
+    memory.store("upper", "1", PAIR, {"a": "A"})
+    connect = sqlite3.connect
+
+    def small(*arguments, **options):
+        database = connect(*arguments, **options)
+        database.execute("PRAGMA max_page_count = 4")
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", small)
+    with pytest.raises(InputError, match=r"memory.sqlite: .*full.*still there"):
+        memory.store("upper", "1", PAIR, {str(k): "long " * 1000 for k in range(100)})
+    monkeypatch.undo()
+    assert memory.known("upper", "1", PAIR, ["a", "0"]) == {"a": "A"}
+    other = tmp_path / "notes.txt"
+    other.write_text("not a database " * 100)
+    with pytest.raises(InputError, match=r"notes.txt: .*not a database"):
+        TranslationMemory(other)
+    with pytest.raises(InputError, match="cannot make its folder"):
+        TranslationMemory(other / "memory.sqlite")
+
+
+@law
+@given(st.lists(st.text("ab", min_size=1)), st.integers(1, 4), st.integers(1, 9))
+def test_batches_keep_the_order_and_the_limits(texts, most, characters):
+    found = list(batches(texts, Limits(most, characters)))
+    assert [text for batch in found for text in batch] == texts
+    for batch in found:
+        assert 1 <= len(batch) <= most
+        assert len(batch) == 1 or sum(map(len, batch)) <= characters
+
+
+USABLE = {
+    "a translation": ("He never went there", "Él nunca fue allí", None),
+    "nothing": ("He never went there", "", Unusable.EMPTY),
+    "a copy": ("He never went there", "he never WENT there", Unusable.COPIED),
+    "a name": ("Anna Berg , Oslo", "Anna Berg , Oslo", None),
+    "numbers": ("1 2 3 4 5 6", "1 2 3 4 5 6", None),
+    "too long": ("One two three", "uno dos tres " * 4, Unusable.LENGTH),
+    "short and longer": ("No", "no lo creo así", None),
+}
+
+
+@pytest.mark.parametrize("case", USABLE)
+def test_what_cannot_be_used_is_told_with_its_reason(case):
+    source, target, reason = USABLE[case]
+    assert unusable(tuple(source.split()), tuple(target.split())) is reason
+
+
+ENGLISH = "the old man and his dog went slowly down to the river because it was very hot"
+SPANISH = "el viejo y su perro bajaron despacio hasta el río porque hacía mucho calor hoy"
+
+
+def test_sides_the_wrong_way_round_and_copies_are_refused_and_the_right_way_is_not():
+    english, spanish = [tuple(ENGLISH.split())] * 30, [tuple(SPANISH.split())] * 30
+    check_languages(english, spanish, PAIR, "es.txt")
+    check_languages(english, [None, *spanish[1:]], PAIR, "es.txt")
+    with pytest.raises(InputError, match=r"es.txt: .*the wrong way round"):
+        check_languages(spanish, english, PAIR, "es.txt")
+    with pytest.raises(InputError, match=r"es.txt: .*got the source, copied"):
+        check_languages(english, [*english[:16], *spanish[:14]], PAIR, "es.txt")
+
+
+def test_blocks_are_translated_as_text_and_come_back_as_words(memory):
+    blocks = [("Anna", "did", "n't", "go", "."), ("-DOCSTART-",), ("So", "what", "?"), ("No", "!")]
+    translator = Upper(answer=lambda text: "¿" + text.replace("No!", ""))
+    found = translate_blocks(blocks, {0, 2, 3}, translator, PAIR, memory)
+    assert translator.asked == [["Anna didn't go.", "So what?"], ["No!"]]
+    assert found.words == (
+        ("¿", "Anna", "didn", "'", "t", "go", "."),
+        (),
+        ("¿", "So", "what", "?"),
+        ("¿",),
+    )
+    assert found.as_text() == "¿ Anna didn ' t go .\n\n¿ So what ?\n¿\n"
+    assert not found.dropped
+
+
+def test_words_and_text_follow_the_language():
+    assert to_text(("(", "L'", "amico", ")"), "it") == "(L'amico)"
+    assert to_words("S'il vous plaît, M. Dupont!", "fr")[:2] == ("S'", "il")
+    with pytest.raises(InputError, match="zh is written without spaces"):
+        to_words("你好", "zh")
+
+
+FAKE_APERTIUM = """#!/bin/sh
+case "$1" in
+  -l) echo "  eng-spa"; echo "  spa-ita"; echo "  es-pt";;
+  -u) {body};;
+esac
+"""
+
+
+@pytest.fixture
+def apertium(tmp_path, monkeypatch):
+    """Put a program ``apertium`` on the PATH whose translation is the shell command given."""
+
+    def put(body):
+        program = tmp_path / "bin" / "apertium"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(FAKE_APERTIUM.replace("{body}", body))
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        installed_modes.cache_clear()
+        return Apertium()
+
+    yield put
+    installed_modes.cache_clear()
+
+
+def test_apertium_goes_over_another_language_where_there_is_no_direct_mode(apertium):
+    translator = apertium('sed "s/^./$2: &/"')
+    assert translator.translate(["one two", "three"], PAIR) == [
+        "eng-spa: one two",
+        "eng-spa: three",
+    ]
+    italian = LanguagePair("en", "it")
+    assert translator.translate(["one"], italian) == ["spa-ita: eng-spa: one"]
+    assert translator.version(italian).startswith("eng-spa+spa-ita@")
+    with pytest.raises(InputError, match=r"en-fr \(via es\); installed modes: eng-spa"):
+        translator.version(LanguagePair("en", "fr"))
+
+
+def test_apertium_that_fails_or_merges_texts_is_named(apertium):
+    with pytest.raises(TranslationError, match="exit code 3: no such dictionary"):
+        apertium("echo no such dictionary >&2; exit 3").translate(["a"], PAIR)
+    with pytest.raises(TranslationError, match="gave 1 paragraphs for 2 texts"):
+        apertium("cat > /dev/null; echo merged").translate(["a", "b"], PAIR)
+
+
+def test_a_missing_apertium_is_named_with_its_cure(monkeypatch, apertium):
+    apertium("cat")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match="`make apertium` installs it"):
+        Apertium().version(PAIR)
+
+
+@pytest.fixture(scope="module")
+def marian(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A MarianMT checkpoint of nothing but chance, with real files."""
+    folder = tmp_path_factory.mktemp("marian")
+    corpus = folder / "corpus"
+    corpus.write_text(WORDS.replace(" . ", " .\n"))
+    for side in ("source", "target"):
+        sentencepiece.SentencePieceTrainer.train(
+            input=str(corpus), model_prefix=str(folder / side), vocab_size=60, minloglevel=2
+        )
+        (folder / f"{side}.model").rename(folder / f"{side}.spm")
+        (folder / f"{side}.vocab").unlink()
+    pieces = sentencepiece.SentencePieceProcessor(str(folder / "source.spm"))
+    vocabulary = {pieces.id_to_piece(k): k for k in range(len(pieces))}
+    vocabulary |= {"<pad>": len(vocabulary)}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "MarianTokenizer"})
+    )
+    corpus.unlink()
+    torch.manual_seed(3)
+    padding = vocabulary["<pad>"]
+    config = MarianConfig(
+        vocab_size=len(vocabulary),
+        pad_token_id=padding,
+        eos_token_id=vocabulary["</s>"],
+        decoder_start_token_id=padding,
+        forced_eos_token_id=None,
+        **_TINY,
+    )
+    MarianMTModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def nllb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An NLLB checkpoint of nothing but chance, with two languages."""
+    folder = tmp_path_factory.mktemp("nllb")
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "▁", *sorted(set(WORDS) - {" "})]
+    languages = ["eng_Latn", "spa_Latn"]
+    tokenizer = NllbTokenizer(
+        vocab={piece: k for k, piece in enumerate(pieces)},
+        merges=[],
+        additional_special_tokens=languages,
+    )
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(4)
+    config = M2M100Config(
+        vocab_size=len(tokenizer),
+        bos_token_id=0,
+        pad_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=2,
+        **_TINY,
+    )
+    M2M100ForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
+_TINY = {
+    "d_model": 16,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 16,
+    "decoder_ffn_dim": 16,
+    "max_position_embeddings": 64,
+    "init_std": 1.0,
+}
+
+
+def _load(folder: Path, **settings):
+    plain = {"beams": 2, "max_pieces": 40, "codes": {}, "device": torch.device("cpu")}
+    return Seq2Seq(folder, **(plain | settings))
+
+
+@pytest.mark.parametrize("family", ["marian", "nllb"])
+def test_a_neural_translation_does_not_depend_on_the_other_texts(family, request):
+    translator = _load(request.getfixturevalue(family))
+    together = translator.translate(TEXTS, PAIR)
+    assert together == [translator.translate([text], PAIR)[0] for text in TEXTS]
+    assert together[1] == together[3]
+    assert len(set(together)) > 1
+    other = _load(request.getfixturevalue(family), beams=1)
+    assert other.version(PAIR) != translator.version(PAIR)
+
+
+def test_a_language_that_a_model_does_not_have_is_named_and_its_code_can_be_given(nllb):
+    with pytest.raises(InputError, match=r"no language 'ca'.* one of: eng_Latn spa_Latn"):
+        _load(nllb).version(LanguagePair("en", "ca"))
+    assert "spa_Latn" in _load(nllb, codes={"ca": "spa_Latn"}).version(LanguagePair("en", "ca"))
+
+
+def test_a_text_beyond_max_pieces_and_a_checkpoint_of_another_kind_are_refused(marian, tiny_bert):
+    with pytest.raises(InputError, match="longer than the 8 of max_pieces"):
+        _load(marian, max_pieces=8).translate(["Anna " * 20], PAIR)
+    with pytest.raises(InputError, match="MarianMT, M2M100 or NLLB, got bert"):
+        _load(tiny_bert)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"translator": "seq2seq"}, "seq2seq needs a model"),
+        ({"translator": "apertium", "model": "x"}, "apertium does not read model"),
+        ({"translator": "deepl", "via": "ca"}, "deepl does not read via"),
+        ({"translator": "babelfish"}, "apertium"),
+    ],
+)
+def test_settings_that_a_translator_does_not_read_are_refused(settings, message):
+    with pytest.raises(ValidationError, match=message):
+        TranslatorSettings(**settings)
+
+
+def test_a_translator_without_its_key_is_refused_by_the_name_of_the_variable(monkeypatch):
+    monkeypatch.delenv("DEEPL_AUTH_KEY", raising=False)
+    with pytest.raises(InputError, match="deepl needs its key in the variable DEEPL_AUTH_KEY"):
+        make_translator(TranslatorSettings(translator="deepl"))
