@@ -1,9 +1,11 @@
 """The tasks, one row each (paper §6.1 and §6.2); code elsewhere never asks which task it is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from projection.inputs import Input
+from projection.records import Sentence
 from projection.schemes import TagScheme
 
 
@@ -15,11 +17,17 @@ class Task:
         name: As studies name it.
         scheme: Tags that the model predicts.
         labels: In the order of the tag set, or empty where the source corpus decides.
+        inputs: What the model is given beside the words.
     """
 
     name: str
     scheme: TagScheme
     labels: tuple[str, ...]
+    inputs: tuple[Input, ...] = ()
+
+    def labels_in(self, training: Iterable[Sentence]) -> tuple[str, ...]:
+        """The task's labels, or those of the source ``training`` corpus, sorted."""
+        return self.labels or tuple(sorted({s.label for one in training for s in one.spans}))
 
 
 TASKS: Mapping[str, Task] = MappingProxyType(
@@ -28,6 +36,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         for task in (
             Task("ner", TagScheme.BIOES, ("PER", "LOC", "ORG", "MISC")),
             Task("absa", TagScheme.BIOES, ("POS", "NEG", "NEU")),
+            Task("srl", TagScheme.OI, (), (Input.POS, Input.PREDICATE)),
         )
     }
 )
