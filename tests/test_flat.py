@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from tests.examples import encoded, tagger
-from trainers.encoding import collate
+from trainers.collation import collate
 from trainers.flat import FlatModel
 
 

@@ -9,7 +9,7 @@ import torch
 
 from tests.examples import GERMAN, encoded, tagger
 from trainers import warmup
-from trainers.encoding import collate
+from trainers.collation import collate
 from trainers.warmup import (
     LanguageEnd,
     OuterOptimizer,
