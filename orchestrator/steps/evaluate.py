@@ -41,12 +41,12 @@ class EvaluateStep(Step):
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         """Write ``predictions.conll`` and return the scores."""
+        from trainers.checkpoints import load_weights
         from trainers.evaluation import predict_spans
-        from trainers.flat import FlatModel
 
         encoding = self.model.encoding
         tagger = self.model.built(around)
-        FlatModel(tagger).load(around.store.folder(self.model) / WEIGHTS)
+        load_weights(tagger, around.store.folder(self.model) / WEIGHTS)
         corpus = encoding.corpus(around.store, "test", self.language)
         predicted = predict_spans(tagger, corpus, encoding.tags)
         gold = read_columns(
