@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from projection.errors import InputError
 from projection.inputs import Input
 from projection.records import Sentence
 from projection.schemes import TagScheme
@@ -26,8 +27,17 @@ class Task:
     inputs: tuple[Input, ...] = ()
 
     def labels_in(self, training: Iterable[Sentence]) -> tuple[str, ...]:
-        """The task's labels, or those of the source ``training`` corpus, sorted."""
-        return self.labels or tuple(sorted({s.label for one in training for s in one.spans}))
+        """The task's labels, or those of the source ``training`` corpus, sorted.
+
+        Raises:
+            InputError: The corpus is to decide, but labels nothing.
+        """
+        labels = self.labels or tuple(sorted({s.label for one in training for s in one.spans}))
+        if not labels:
+            raise InputError(
+                f"the training corpus labels nothing, so it cannot decide the labels of {self.name}"
+            )
+        return labels
 
 
 TASKS: Mapping[str, Task] = MappingProxyType(

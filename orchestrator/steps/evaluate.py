@@ -50,7 +50,7 @@ class EvaluateStep(Step):
         corpus = encoding.corpus(around.store, "test", self.language)
         predicted = predict_spans(tagger, corpus, encoding.tags)
         gold = read_columns(
-            self.test.path, self.language, labels=encoding.labels, encoding=self.test.encoding
+            self.test.path, self.language, encoding=self.test.encoding
         ).corpus.sentences
         scores = score_spans([sentence.spans for sentence in gold], predicted)
         with (folder / PREDICTIONS).open("w", encoding="utf-8") as out:
