@@ -1,29 +1,14 @@
-"""Parts of speech and predicates: what is accepted, what is refused, and that nothing is lost."""
-
-import tempfile
-from pathlib import Path
+"""Parts of speech and predicates: what is accepted and what is refused."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from projection.errors import InputError
 from projection.inputs import UPOS, Input, check_inputs, pos_ids
-from projection.jsonl import read_sentences, write_sentences
+from projection.jsonl import write_sentences
 from projection.records import Sentence, Span
 from projection.tasks import TASKS
-from tests.generators import law, predicated_sentences
 
 BOTH = (Input.POS, Input.PREDICATE)
-
-
-@law
-@given(st.lists(predicated_sentences(), max_size=4))
-def test_sentences_read_back_are_those_written_with_pos_and_predicate(sentences):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "sentences.jsonl"
-        write_sentences(sentences, path)
-        assert read_sentences(path) == sentences
 
 
 def test_a_sentence_without_pos_and_predicate_is_written_without_them(tmp_path):
@@ -74,3 +59,8 @@ def test_the_roles_of_srl_are_those_of_the_training_corpus_in_alphabetical_order
     ]
     assert TASKS["srl"].labels_in(corpus) == ("A0", "A1", "R-A0")
     assert TASKS["ner"].labels_in(corpus) == ("PER", "LOC", "ORG", "MISC")
+
+
+def test_a_training_corpus_without_labels_decides_nothing():
+    with pytest.raises(InputError, match="cannot decide the labels of srl"):
+        TASKS["srl"].labels_in([Sentence("en-0", "en", ("a", "b"))])
