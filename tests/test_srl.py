@@ -19,6 +19,7 @@ from trainers.evaluation import evaluate, predict_spans
 from trainers.flat import FlatModel
 from trainers.tagger import TaggerSettings, build_tagger
 from trainers.training import FineTuner, TrainSettings
+from trainers.vocabulary import kept_pieces, renumber, trim_encoder
 from trainers.warmup import WarmupSettings
 from trainers.worker import LanguageWorker
 
@@ -169,6 +170,25 @@ def test_flat_gradients_with_inputs_equal_those_of_ordinary_autograd(tiny):
     torch.testing.assert_close(flat.gradients, expected, rtol=1e-5, atol=1e-8)
     for name in ("pos.weight", "predicate"):
         assert flattened.get_parameter(name).grad.norm() > 0
+
+
+def test_training_a_trimmed_model_with_inputs_gives_bitwise_the_weights_of_the_full_one(tiny):
+    corpus = encoded(tiny, CORPUS[:2])
+    kept = kept_pieces([corpus.pieces], load_tokenizer(tiny))
+    full, trimmed = tagger(tiny), tagger(tiny)
+    trim_encoder(trimmed.encoder, kept)
+    renumbered = replace(corpus, pieces=renumber(corpus.pieces, kept))
+    settings = TrainSettings(
+        learning_rate=0.01, batch_size=2, steps=4, select_after=0, evaluate_every=4
+    )
+    for model, data in ((full, corpus), (trimmed, renumbered)):
+        tuner = FineTuner(model, data, settings, seed=1)
+        for step in range(4):
+            tuner.step(step)
+    ours = dict(trimmed.named_parameters())
+    for name, theirs in full.named_parameters():
+        whole = theirs is full.word_embedding.weight
+        assert torch.equal(ours[name], theirs[torch.from_numpy(kept).long()] if whole else theirs)
 
 
 def test_overfitting_gives_the_two_predicates_of_a_sentence_their_own_arguments(tiny):
