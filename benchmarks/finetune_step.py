@@ -80,7 +80,7 @@ def _plain_step(tagger, corpus):
     import numpy as np
     import torch
 
-    from trainers.encoding import collate
+    from trainers.collation import collate
 
     tagger.train()
     adam = torch.optim.Adam(tagger.parameters(), lr=1e-4)

@@ -41,6 +41,11 @@ def canonical(value: object) -> Json:
     Raises:
         TypeError: It has no stable form (a path, a function, a number that is none).
     """
+    # Words of a corpus are scalars by the ten thousand, and the tests for all else are slow.
+    return _scalar(value) if type(value) in _SCALARS else _compound(value)
+
+
+def _compound(value: object) -> Json:
     if isinstance(value, Fingerprinted):
         return value.fingerprint
     if isinstance(value, Enum):
@@ -54,6 +59,9 @@ def canonical(value: object) -> Json:
     if isinstance(value, tuple | list):
         return [canonical(item) for item in value]
     return _scalar(value)
+
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def _key(key: object) -> str:

@@ -15,7 +15,10 @@ from orchestrator.steps.warmup import WarmupStep
 from orchestrator.study import DataSettings, FileSettings, Study
 from projection.aligners import PHARAOH, PharaohFile, needs_encoder
 from projection.columns import read_columns
+from projection.errors import InputError
+from projection.inputs import check_inputs
 from projection.parallel import read_parallel_text, read_translation
+from projection.records import Corpus
 from projection.schemes import TagScheme
 from trainers.backbones import checkpoint_hash, resolve_checkpoint
 from trainers.strategies import Strategy, strategy
@@ -64,8 +67,8 @@ def make_plan(study: Study) -> Plan:
     Raises:
         InputError: A file or the backbone cannot be had, or a file is not what it should be.
     """
-    check_files(study)
-    encoding = _encoding(study)
+    training = check_files(study)
+    encoding = _encoding(study, study.task.labels_in(training.sentences))
     specs = tuple(
         _spec(study, encoding, name, seed, served)
         for seed in study.seeds
@@ -99,7 +102,7 @@ def _file(study: Study, settings: FileSettings, language: str) -> InputFile:
     return InputFile(path=path, encoding=settings.encoding, content=file_hash(path))
 
 
-def _encoding(study: Study) -> EncodeStep:
+def _encoding(study: Study, labels: tuple[str, ...]) -> EncodeStep:
     data, backbone = study.data, study.backbone
     checkpoint = resolve_checkpoint(backbone.name)
     tests = [(target, data.of(data.test, target)) for target in study.targets]
@@ -109,7 +112,8 @@ def _encoding(study: Study) -> EncodeStep:
         num_layers=backbone.num_layers,
         max_pieces=backbone.max_pieces,
         scheme=study.task.scheme,
-        labels=study.task.labels,
+        labels=labels,
+        inputs=study.task.inputs,
         source_language=study.source,
         train=_file(study, data.train, study.source),
         dev=_file(study, data.dev, study.source),
@@ -158,6 +162,7 @@ def _spec(
     model = FinetuneStep(
         encoding=encoding,
         dropout=study.backbone.dropout,
+        tagger=study.tagger,
         seed=seed,
         threads=study.threads,
         languages=adaptation.training_languages(study.source, served),
@@ -179,6 +184,7 @@ def _warmup(study: Study, encoding: EncodeStep, seed: int) -> WarmupStep:
     return WarmupStep(
         encoding=encoding,
         dropout=study.backbone.dropout,
+        tagger=study.tagger,
         seed=seed,
         threads=study.threads,
         languages=tuple(sorted(study.targets)),
@@ -187,27 +193,41 @@ def _warmup(study: Study, encoding: EncodeStep, seed: int) -> WarmupStep:
     )
 
 
-def check_files(study: Study) -> None:
+def check_files(study: Study) -> Corpus:
     """Read every data file once, so that a bad row is found before anything is started.
 
-    That the files exist is checked where the study is read.
+    That the files exist is checked where the study is read. A label of the development set that the
+    training corpus lacks is refused, because no model could learn it; one of a test set counts
+    against every model.
+
+    Returns:
+        The labelled source training corpus.
 
     Raises:
         InputError: The first thing that is wrong, with file and line.
     """
     data, labels = study.data, study.task.labels
-    train_path = study.path(data.train.path, study.source)
-    train = read_columns(
-        train_path, study.source, labels=labels, encoding=data.train.encoding
-    ).corpus
-    dev_path = study.path(data.dev.path, study.source)
-    read_columns(dev_path, study.source, labels=labels, encoding=data.dev.encoding)
+    train = _labelled(study, data.train, study.source, labels)
+    _labelled(study, data.dev, study.source, study.task.labels_in(train.sentences))
     for target in study.targets:
-        test, translation = data.of(data.test, target), data.of(data.translations, target)
-        read_columns(study.path(test.path, target), target, labels=labels, encoding=test.encoding)
+        _labelled(study, data.of(data.test, target), target, labels)
+        translation = data.of(data.translations, target)
         path = study.path(translation.path, target)
         pairs = read_translation(train, path, target, encoding=translation.encoding)
         if study.links:
             PharaohFile(study.path(study.links, target)).align(pairs)
         for extra in data.parallel_text:
             read_parallel_text(study.path(extra.path, target), extra.encoding)
+    return train
+
+
+def _labelled(
+    study: Study, settings: FileSettings, language: str, labels: tuple[str, ...]
+) -> Corpus:
+    path = study.path(settings.path, language)
+    corpus = read_columns(path, language, labels=labels, encoding=settings.encoding).corpus
+    try:
+        check_inputs(corpus.sentences, study.task.inputs)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return corpus

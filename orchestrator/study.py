@@ -8,11 +8,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
 from projection.aligners import PHARAOH, AlignmentSettings, split_aligner
+from projection.inputs import Input
 from projection.mapping import PAPER, MappingSettings, mapping_named
 from projection.schemes import TagScheme
 from projection.tasks import TASKS, Task
 from trainers.backbones import BackboneSettings
 from trainers.strategies import STRATEGIES, strategy
+from trainers.tagger import TaggerSettings
 from trainers.training import TrainSettings
 from trainers.warmup import WarmupSettings
 
@@ -126,6 +128,7 @@ class Study(BaseModel, frozen=True, extra="forbid"):
     """Of the MLflow experiment."""
     task: Annotated[Task, BeforeValidator(_task)]
     backbone: Annotated[BackboneSettings, BeforeValidator(_backbone)]
+    tagger: TaggerSettings = TaggerSettings()
     source: Language
     targets: tuple[Language, ...] = Field(min_length=1)
     data_root: Path = Path()
@@ -157,6 +160,11 @@ class Study(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(f"the source language {self.source} is also among the targets")
         if self.task.scheme is TagScheme.IOB1:
             raise ValueError("a task cannot predict IOB1; use bio or bioes")
+        if "tagger" in self.model_fields_set and Input.POS not in self.task.inputs:
+            raise ValueError(
+                f"tagger.pos_size is the width of a POS embedding, but the task {self.task.name} "
+                "has no POS tags among its inputs; leave it out"
+            )
         for name in ("test", "translations"):
             given = getattr(self.data, name)
             missing = [t for t in self.targets if t not in given and EVERY not in given]

@@ -204,10 +204,18 @@ def _check_tags(path: Path, block: Block, labels: Sequence[str]) -> None:
 
 
 def write_columns(sentences: Iterable[Sentence], out: TextIO, scheme: TagScheme) -> None:
-    """Write ``word<TAB>tag`` rows, a blank line after every sentence."""
+    """Write ``word<TAB>tag`` rows, a blank line after every sentence.
+
+    The rows of a sentence with a predicate have ``V`` (at the predicate) or ``_`` between the two.
+    """
     for sentence in sentences:
         tags = encode_tags(sentence.spans, len(sentence.tokens), scheme)
-        out.writelines(
-            f"{token}\t{tag}\n" for token, tag in zip(sentence.tokens, tags, strict=True)
-        )
+        for k, (token, tag) in enumerate(zip(sentence.tokens, tags, strict=True)):
+            out.write(f"{token}\t{_flag(sentence.predicate, k)}{tag}\n")
         out.write("\n")
+
+
+def _flag(predicate: int | None, word: int) -> str:
+    if predicate is None:
+        return ""
+    return "V\t" if word == predicate else "_\t"

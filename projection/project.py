@@ -8,6 +8,7 @@ from itertools import repeat
 from projection.aligners.base import EmbedWords
 from projection.aligners.embedding import PAIRS_AT_ONCE
 from projection.edges import trim_edges
+from projection.inputs import UNKNOWN_POS
 from projection.mapping import MappingSettings, Rule, Vectors, map_spans, map_words
 from projection.parallel import ParallelCorpus, TranslatedPair
 from projection.records import Alignment, DropReason, Projection, Sentence
@@ -31,10 +32,6 @@ class ProjectionCounts:
         lost = sum(sum(reasons.values()) for reasons in self.dropped.values())
         total = lost + sum(self.kept.values())
         return lost / total if total else 0.0
-
-
-UNKNOWN_POS = "X"
-"""Universal POS tag of a word that no source word is linked with."""
 
 
 def project_corpus(

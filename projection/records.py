@@ -36,7 +36,8 @@ class Sentence:
         predicate: Index of the predicate's word (SRL), or None.
 
     Raises:
-        ValueError: A span ends after the last word, or spans overlap or are out of order.
+        ValueError: A span ends after the last word, spans overlap or are out of order, there is
+            not one POS tag a word, or the predicate is no word of the sentence.
     """
 
     id: str
@@ -55,6 +56,12 @@ class Sentence:
         for left, right in zip(self.spans, self.spans[1:], strict=False):
             if right.start < left.end:
                 raise ValueError(f"sentence {self.id}: {right} does not follow {left}")
+        if self.pos is not None and len(self.pos) != length:
+            raise ValueError(f"sentence {self.id} has {length} words but {len(self.pos)} POS tags")
+        if self.predicate is not None and not 0 <= self.predicate < length:
+            raise ValueError(
+                f"sentence {self.id} has {length} words but its predicate is word {self.predicate}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
 """Hypothesis generators that several tests share, and how many examples a law gets."""
 
+from dataclasses import replace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from projection.inputs import UPOS
 from projection.records import Alignment, Sentence, Span
 from projection.schemes import OUTSIDE
 
@@ -41,6 +44,19 @@ def sentences(draw, sentence_id="en-0", language="en"):
     length = max(length, 1)
     tokens = draw(st.lists(words, min_size=length, max_size=length))
     return Sentence(sentence_id, language, tuple(tokens), tuple(spans))
+
+
+@st.composite
+def predicated_sentences(draw):
+    """A sentence with or without POS tags, with or without a predicate."""
+    sentence = draw(sentences())
+    length = len(sentence.tokens)
+    pos = st.tuples(*[st.sampled_from(UPOS)] * length)
+    return replace(
+        sentence,
+        pos=draw(st.none() | pos),
+        predicate=draw(st.none() | st.integers(0, length - 1)),
+    )
 
 
 @st.composite

@@ -3,6 +3,7 @@
 import gzip
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from projection.errors import InputError
 from projection.jsonl import read_sentences, write_sentences
 from projection.records import Sentence, Span
 from projection.schemes import Detected, TagScheme
-from tests.generators import law, sentences, words
+from tests.generators import law, predicated_sentences, sentences, words
 
 TWO = "Anna B-PER\nsingt O\n\nin O\nBad B-LOC\nEms I-LOC\n"
 TWO_SENTENCES = (
@@ -147,8 +148,20 @@ def test_read_undoes_write(tmp_path_factory, written, scheme):
     assert [(s.tokens, s.spans) for s in read] == [(s.tokens, s.spans) for s in written]
 
 
+def test_predictions_for_a_predicate_mark_it_and_read_back_argument_by_argument(file):
+    roles = (Span(0, 1, "A0"), Span(1, 2, "A0"), Span(3, 4, "A1"))
+    out = io.StringIO()
+    one = Sentence("en-0", "en", ("Ana", "Berg", "saw", "two words"), roles, predicate=2)
+    write_columns([one, replace(one, predicate=0)], out, TagScheme.BIO)
+    rows = "Ana\t_\tB-A0\nBerg\t_\tB-A0\nsaw\tV\tO\ntwo words\t_\tB-A1\n\n"
+    assert out.getvalue().startswith(rows)
+    for scheme in (None, TagScheme.BIO, TagScheme.OI):
+        read = read_columns(file(out.getvalue()), "en", scheme=scheme).corpus.sentences
+        assert [(s.tokens, s.spans) for s in read] == [(one.tokens, roles)] * 2
+
+
 @law
-@given(st.lists(sentences(), max_size=3), words)
+@given(st.lists(predicated_sentences(), max_size=3), words)
 def test_json_lines_give_back_the_sentences(tmp_path_factory, written, word):
     odd = Sentence("x-7", "x", (f'{word}"\\', "two words", "line\nend\u2028", "\x85"))
     path = tmp_path_factory.getbasetemp() / "written.jsonl"

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from tests.examples import encoded, tagger
-from trainers.encoding import collate
+from trainers.checkpoints import load_weights, save_weights
+from trainers.collation import collate
 from trainers.flat import FlatModel
 
 
@@ -69,9 +70,9 @@ def test_the_word_embedding_stays_a_view_after_a_sparse_gradient(tiny):
 
 
 def test_load_gives_back_what_was_saved(flat, tmp_path):
-    flat.save(tmp_path / "weights.safetensors", {"step": "7"})
+    save_weights(flat.module, tmp_path / "weights.safetensors")
     flat.values.zero_()
-    flat.load(tmp_path / "weights.safetensors")
+    load_weights(flat.module, tmp_path / "weights.safetensors")
     assert flat.values.tolist() == [1, 2, 3, 4, 5, 6]
     assert [path.name for path in tmp_path.iterdir()] == ["weights.safetensors"]
 
@@ -85,7 +86,7 @@ def test_load_gives_back_what_was_saved(flat, tmp_path):
     ],
 )
 def test_load_refuses_other_parameters_and_names_them(flat, tmp_path, other, named):
-    FlatModel(other).save(tmp_path / "other.safetensors")
+    save_weights(other, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match=f"other.safetensors and the model differ .* {named}"):
-        flat.load(tmp_path / "other.safetensors")
+        load_weights(flat.module, tmp_path / "other.safetensors")
     assert flat.values.tolist() == [1, 2, 3, 4, 5, 6]

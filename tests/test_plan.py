@@ -138,3 +138,31 @@ def test_bytes_of_another_encoding_are_found_with_line_and_cure(study: Path) -> 
     (study.parent / "de.test.conll").write_bytes("Köln B-LOC\n".encode("latin-1"))
     with pytest.raises(InputError, match=r"de.test.conll:1: expected utf-8, got the byte 0xf6"):
         _plan(study)
+
+
+ANY_LABELS = "task={name: places, scheme: oi, labels: []}"
+
+
+def test_a_task_without_labels_has_those_of_the_training_corpus_in_order(study: Path) -> None:
+    (encode,) = (step for step in _plan(study, ANY_LABELS).steps if step.kind == "encode")
+    assert encode.tags.tags == ("O", "I-LOC", "I-MISC", "I-ORG", "I-PER")
+
+
+def test_a_label_that_only_a_test_set_has_is_read_and_one_of_the_dev_set_refused(
+    study: Path,
+) -> None:
+    (study.parent / "es.test.conll").write_text("Oslo B-CITY\n\n")
+    assert _plan(study, ANY_LABELS).steps
+    (study.parent / "en.dev.conll").write_text("in O\nOslo B-CITY\n\n")
+    with pytest.raises(InputError, match=r"en.dev.conll:2: illegal tag 'B-CITY'"):
+        _plan(study, ANY_LABELS)
+
+
+def test_a_file_without_the_inputs_of_the_task_is_refused_by_name(study: Path) -> None:
+    with pytest.raises(InputError, match=r"en.train.conll: sentence en-0 has no predicate"):
+        _plan(study, "task=srl")
+
+
+def test_the_size_of_a_pos_embedding_is_refused_where_the_task_has_no_pos(study: Path) -> None:
+    with pytest.raises(InputError, match="the task ner has no POS tags among its inputs"):
+        _plan(study, "tagger.pos_size=32")

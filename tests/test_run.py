@@ -120,7 +120,7 @@ def _poison_the_semicolon(checkpoint: Path, copy: Path) -> Path:
     for file in checkpoint.iterdir():
         (copy / file.name).write_bytes(file.read_bytes())
     weights = load_file(copy / "model.safetensors")
-    piece = load_tokenizer(copy).convert_tokens_to_ids(";")
+    piece = load_tokenizer(copy)(";", add_special_tokens=False)["input_ids"][-1]
     weights["embeddings.word_embeddings.weight"][piece] = float("nan")
     save_file(weights, copy / "model.safetensors", {"format": "pt"})
     return copy

@@ -10,7 +10,7 @@ import torch
 
 from tests.examples import EVERYTHING, GERMAN, SPANISH, TAGS, encoded, tagger
 from trainers.batches import BatchOrder
-from trainers.encoding import collate
+from trainers.collation import collate
 from trainers.errors import TrainingDivergedError
 from trainers.evaluation import evaluate
 from trainers.training import FineTuner, TrainSettings, clip, fine_tune, learning_rate_at

@@ -9,7 +9,7 @@ import torch
 
 from tests.examples import GERMAN, encoded, tagger
 from trainers import warmup
-from trainers.encoding import collate
+from trainers.collation import collate
 from trainers.warmup import (
     LanguageEnd,
     OuterOptimizer,
@@ -17,6 +17,7 @@ from trainers.warmup import (
     WarmupSettings,
     apply_round,
     mean_move,
+    moves_from,
     warm_up,
 )
 from trainers.worker import LanguageWorker, warmup_order
@@ -49,7 +50,7 @@ def one_round(start, ends, optimizer=SGD, outer_lr=1.0):
 def test_mean_move_is_the_average_of_the_moves_and_not_of_the_ends():
     start = torch.tensor([1.0, 10.0])
     ends = [torch.tensor([3.0, 10.0]), torch.tensor([2.0, 4.0]), torch.tensor([1.0, 13.0])]
-    move = mean_move(start, ends)
+    move = mean_move(moves_from(start, ends))
     assert move.tolist() == [1.0, -1.0]  # (2 + 1 + 0) / 3, (0 - 6 + 3) / 3
     assert move.dtype == torch.float64
 

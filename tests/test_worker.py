@@ -9,7 +9,7 @@ import torch
 
 import trainers.worker as worker_module
 from tests.examples import DUTCH, GERMAN, SPANISH, encoded, tagger
-from trainers.encoding import collate
+from trainers.collation import collate
 from trainers.errors import TrainingDivergedError
 from trainers.warmup import WarmupSettings
 from trainers.worker import LanguageWorker

@@ -1,17 +1,13 @@
-"""Tiny checkpoints of both families, built on the spot: BERT with WordPiece, XLM-R with Unigram."""
+"""Tiny checkpoints of both families, built on the spot: BERT with WordPiece, XLM-R with Unigram.
+
+Their vocabularies are worked out from ``WORDS`` by plain code, so that no trainer of tokenizers
+decides what a test sees.
+"""
 
 from pathlib import Path
 
 import torch
-from tokenizers import (
-    Tokenizer,
-    decoders,
-    models,
-    normalizers,
-    pre_tokenizers,
-    processors,
-    trainers,
-)
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import (
     BertConfig,
     BertModel,
@@ -25,7 +21,10 @@ WORDS = (
     "Ana visitó Oslo con el equipo . Anna besuchte Bergen mit der Mannschaft von Nordic Rail . "
     "Anna bezocht Oslo met de ploeg ; Tomás , Jürgen y Marieke salieron de Lima ! ¿ Quién ?"
 )
-"""Enough text in four languages for a vocabulary of a few hundred pieces."""
+"""Enough text in four languages for a vocabulary of some hundred pieces."""
+
+LONG = 8
+"""Words of so many letters are two pieces."""
 
 SIZES = {
     "hidden_size": 16,
@@ -36,15 +35,45 @@ SIZES = {
 }
 
 
+def _words() -> list[str]:
+    return list(dict.fromkeys(WORDS.split()))
+
+
+def _characters() -> list[str]:
+    return sorted(set("".join(_words())))
+
+
+def wordpiece_vocabulary(special: list[str]) -> list[str]:
+    """``special``, every word (a long one as its halves), every character at both places."""
+    pieces = list(special)
+    for word in _words():
+        half = len(word) // 2
+        pieces += [word[:half], f"##{word[half:]}"] if len(word) >= LONG else [word]
+    pieces += _characters()
+    pieces += [f"##{character}" for character in _characters()]
+    return list(dict.fromkeys(pieces))
+
+
+def unigram_vocabulary(special: list[str]) -> list[tuple[str, float]]:
+    """The same pieces with the logarithms of their chances; characters are the last resort."""
+    whole = []
+    for word in _words():
+        half = len(word) // 2
+        whole += [f"▁{word[:half]}", word[half:]] if len(word) >= LONG else [f"▁{word}"]
+    characters = [one for one in ["▁", *_characters()] if one not in whole]
+    scores = dict.fromkeys(special, 0.0) | dict.fromkeys(whole, -4.0)
+    return list((scores | dict.fromkeys(characters, -9.0)).items())
+
+
 def build_tiny_bert(folder: Path) -> Path:
     """A BERT checkpoint with a cased WordPiece tokenizer."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = {piece: k for k, piece in enumerate(wordpiece_vocabulary(special))}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.add_special_tokens(special)
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    trainer = trainers.WordPieceTrainer(vocab_size=220, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator([WORDS], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
@@ -65,14 +94,12 @@ def build_tiny_bert(folder: Path) -> Path:
 def build_tiny_xlmr(folder: Path) -> Path:
     """An XLM-R checkpoint with a Unigram tokenizer; padding has id 1, positions count from it."""
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    tokenizer = Tokenizer(models.Unigram())
+    vocabulary = unigram_vocabulary(special)
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=special.index("<unk>")))
+    tokenizer.add_special_tokens(special)
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=180, special_tokens=special, unk_token="<unk>", show_progress=False
-    )
-    tokenizer.train_from_iterator([WORDS], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )

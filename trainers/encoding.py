@@ -1,8 +1,4 @@
-"""Sentences as piece ids and tag ids: whole corpora in flat arrays, and padded batches.
-
-Shape letters: B sentences of a batch, P pieces (padded), N words of the batch that the encoder
-reads, over all its sentences.
-"""
+"""Sentences as piece ids and tag ids: whole corpora in flat arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from projection.inputs import Input, check_inputs, pos_ids
 from projection.records import Sentence, Span
 from projection.schemes import TagScheme, decode_strict, encode_tags, tag_set
 from trainers.checkpoints import save_arrays
@@ -57,6 +53,8 @@ class EncodedCorpus:
         first_ends: ``(S,)``, where in ``firsts`` each sentence ends.
         tags: Tag id of every word, cut ones included, or ``UNLABELLED``.
         tag_ends: ``(S,)``, where in ``tags`` each sentence ends.
+        pos: Id of the universal POS tag of every word, parallel to ``tags``, or None.
+        predicate: ``(S,)``, the word of each sentence that is its predicate, from 0, or None.
     """
 
     pieces: NDArray[np.int32]
@@ -65,6 +63,8 @@ class EncodedCorpus:
     first_ends: NDArray[np.int64]
     tags: NDArray[np.int32]
     tag_ends: NDArray[np.int64]
+    pos: NDArray[np.int32] | None = None
+    predicate: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.piece_ends)
@@ -79,17 +79,25 @@ class EncodedCorpus:
         """Words beyond ``max_pieces``, which the encoder never reads."""
         return int(self.tag_ends[-1] - self.first_ends[-1]) if len(self) else 0
 
+    @property
+    def num_cut_predicates(self) -> int:
+        """Sentences whose predicate is among the cut words, so that no word carries its flag."""
+        if self.predicate is None:
+            return 0
+        return int((self.predicate >= np.diff(self.first_ends, prepend=0)).sum())
+
     def tags_of(self, k: int) -> NDArray[np.int32]:
         """Tag ids of sentence ``k``, cut words included."""
-        return _part(self.tags, self.tag_ends, k)
+        return part(self.tags, self.tag_ends, k)
 
     def firsts_of(self, k: int) -> NDArray[np.int32]:
         """Where in sentence ``k`` the first piece of each word is that was not cut."""
-        return _part(self.firsts, self.first_ends, k)
+        return part(self.firsts, self.first_ends, k)
 
     def save(self, path: Path) -> None:
-        """Write the arrays as safetensors."""
-        save_arrays(path, {name: getattr(self, name) for name in self.__slots__})
+        """Write the arrays that there are as safetensors."""
+        arrays = {name: getattr(self, name) for name in self.__slots__}
+        save_arrays(path, {name: array for name, array in arrays.items() if array is not None})
 
     @classmethod
     def load(cls, path: Path) -> "EncodedCorpus":
@@ -98,7 +106,11 @@ class EncodedCorpus:
 
     @classmethod
     def concatenate(cls, corpora: Sequence["EncodedCorpus"]) -> "EncodedCorpus":
-        """One corpus with the sentences of all, in order (Eq. 5 and 6: a plain union)."""
+        """One corpus with the sentences of all, in order (Eq. 5 and 6: a plain union).
+
+        Raises:
+            ValueError: Some have POS tags or predicates and others do not.
+        """
         return cls(
             np.concatenate([corpus.pieces for corpus in corpora]),
             _shifted([corpus.piece_ends for corpus in corpora]),
@@ -106,10 +118,13 @@ class EncodedCorpus:
             _shifted([corpus.first_ends for corpus in corpora]),
             np.concatenate([corpus.tags for corpus in corpora]),
             _shifted([corpus.tag_ends for corpus in corpora]),
+            _joined("POS tags", [corpus.pos for corpus in corpora]),
+            _joined("predicates", [corpus.predicate for corpus in corpora]),
         )
 
 
-def _part(values: NDArray[np.int32], ends: NDArray[np.int64], k: int) -> NDArray[np.int32]:
+def part(values: NDArray[np.int32], ends: NDArray[np.int64], k: int) -> NDArray[np.int32]:
+    """The values of sentence ``k`` in an array that holds those of all."""
     return values[ends[k - 1] if k else 0 : ends[k]]
 
 
@@ -118,12 +133,20 @@ def _shifted(ends: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.concatenate([one + shift for one, shift in zip(ends, before, strict=True)])
 
 
+def _joined(what: str, arrays: Sequence[NDArray[np.int32] | None]) -> NDArray[np.int32] | None:
+    given = [array for array in arrays if array is not None]
+    if len(given) not in (0, len(arrays)):
+        raise ValueError(f"{len(given)} of {len(arrays)} corpora have {what}; encode all alike")
+    return np.concatenate(given) if given else None
+
+
 def encode_corpus(
     sentences: Sequence[Sentence],
     tokenizer: "PreTrainedTokenizerBase",
     tags: TagVocabulary | None,
     *,
     max_pieces: int,
+    inputs: Sequence[Input] = (),
 ) -> EncodedCorpus:
     """Encode ``sentences``; a sentence longer than ``max_pieces`` loses its last words.
 
@@ -135,7 +158,12 @@ def encode_corpus(
         tokenizer: Fast, of the encoder.
         tags: None to leave the corpus unlabelled.
         max_pieces: Special pieces included.
+        inputs: What is encoded beside the words.
+
+    Raises:
+        InputError: A sentence lacks one of ``inputs``.
     """
+    check_inputs(sentences, inputs)
     encoded = tokenizer(
         [list(sentence.tokens) for sentence in sentences],
         is_split_into_words=True,
@@ -161,7 +189,21 @@ def encode_corpus(
         first_ends,
         np.array(tag_ids, dtype=np.int32),
         tag_ends,
+        *_beside_words(sentences, inputs),
     )
+
+
+def _beside_words(
+    sentences: Sequence[Sentence], inputs: Sequence[Input]
+) -> tuple[NDArray[np.int32] | None, NDArray[np.int32] | None]:
+    """POS ids of all words and predicates of all sentences, each None unless asked for."""
+    pos = predicate = None
+    if Input.POS in inputs:
+        ids = [tag for sentence in sentences for tag in pos_ids(sentence.pos or ())]
+        pos = np.array(ids, dtype=np.int32)
+    if Input.PREDICATE in inputs:
+        predicate = np.array([sentence.predicate for sentence in sentences], dtype=np.int32)
+    return pos, predicate
 
 
 def _cut(
@@ -195,46 +237,3 @@ def _cut(
         firsts.append(len(kept))
         kept += word_pieces
     return kept + after, firsts
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Some sentences, padded.
-
-    Args:
-        piece_ids_BP: Piece ids.
-        piece_mask_BP: 1 for a piece, 0 for padding.
-        first_N: Index into the flattened ``(B * P)`` pieces of every word's first piece.
-        tags_N: Tag id of every word.
-        weights_N: What every word counts in the loss (Eq. 3): one over the words of its sentence
-            times the sentences of the batch.
-    """
-
-    piece_ids_BP: torch.Tensor
-    piece_mask_BP: torch.Tensor
-    first_N: torch.Tensor
-    tags_N: torch.Tensor
-    weights_N: torch.Tensor
-
-
-def collate(
-    corpus: EncodedCorpus, which: NDArray[np.int64], padding: int, device: torch.device
-) -> Batch:
-    """The sentences ``which`` of ``corpus`` as one padded batch on ``device``."""
-    lengths = corpus.lengths[which]
-    piece_ids_BP = np.full((len(which), int(lengths.max())), padding, dtype=np.int64)
-    firsts, tags, weights = [], [], []
-    for b, k in enumerate(which):
-        piece_ids_BP[b, : lengths[b]] = _part(corpus.pieces, corpus.piece_ends, k)
-        first = _part(corpus.firsts, corpus.first_ends, k)
-        firsts.append(first + b * piece_ids_BP.shape[1])
-        tags.append(corpus.tags_of(k)[: len(first)])
-        weights.append(np.full(len(first), 1.0 / (max(len(first), 1) * len(which))))
-    mask_BP = np.arange(piece_ids_BP.shape[1]) < lengths[:, None]
-    return Batch(
-        torch.from_numpy(piece_ids_BP).to(device),
-        torch.from_numpy(mask_BP.astype(np.int64)).to(device),
-        torch.from_numpy(np.concatenate(firsts).astype(np.int64)).to(device),
-        torch.from_numpy(np.concatenate(tags).astype(np.int64)).to(device),
-        torch.from_numpy(np.concatenate(weights).astype(np.float32)).to(device),
-    )

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from projection.records import Span
 from projection.scoring import Scores, score_spans
-from trainers.encoding import UNLABELLED, EncodedCorpus, TagVocabulary, collate
+from trainers.collation import collate
+from trainers.encoding import UNLABELLED, EncodedCorpus, TagVocabulary
 from trainers.tagger import Tagger
 
 PIECES_PER_BATCH = 2048

@@ -4,14 +4,8 @@ A warm-up round then copies vectors, never dictionaries of tensors, and an optim
 operations on one long array.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
-
-from trainers.checkpoints import save_arrays
+from torch import nn
 
 
 class FlatModel:
@@ -42,28 +36,3 @@ class FlatModel:
             parameter.data = self.values[part].view_as(parameter)
             parameter.grad = self.gradients[part].view_as(parameter)
             start = part.stop
-
-    def named(self) -> dict[str, Tensor]:
-        """The parameters by name, as views; shared ones once."""
-        return {name: p.detach() for name, p in self.module.named_parameters()}
-
-    def save(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
-        """Write the parameters as safetensors, atomically."""
-        arrays = {name: tensor.cpu().numpy() for name, tensor in self.named().items()}
-        save_arrays(path, arrays, metadata)
-
-    def load(self, path: Path) -> None:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            ValueError: The file holds other parameters, or other shapes.
-        """
-        saved = load_file(path)
-        own = self.named()
-        differing = sorted(set(own) ^ set(saved)) or sorted(
-            name for name in own if own[name].shape != saved[name].shape
-        )
-        if differing:
-            raise ValueError(f"{path} and the model differ in parameters {differing[:5]}")
-        for name, tensor in own.items():
-            tensor.copy_(saved[name])

@@ -1,34 +1,68 @@
 """The tagger: a multilingual encoder and one linear layer over first pieces (paper §2.1, Eq. 1).
 
+Where the task has more inputs than words (paper, A.2), they enter at two places. The predicate's
+embedding is added to the encoder's input at the predicate's first piece: a linear layer after the
+encoder could not tell the other words which predicate they may be arguments of. The embedding of a
+word's POS tag stands beside the word's state before the output layer.
+
 Shape letters: B sentences of a batch, P pieces (padded), N words of the batch, H encoder width,
-L tags.
+E width of the encoder's word embedding, L tags.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
+from projection.inputs import UPOS, Input
 from trainers.backbones import BackboneSettings, load_encoder
-from trainers.encoding import Batch
+from trainers.collation import Batch
 from trainers.seeding import stream_seed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 HEAD_STD = 0.02
-"""Standard deviation of the output layer's first weights, BERT's own."""
+"""Standard deviation of all first weights that no checkpoint gives, BERT's own."""
+
+
+class TaggerSettings(BaseModel, frozen=True, extra="forbid"):
+    """Sizes of what the tagger has beside its encoder."""
+
+    pos_size: int = Field(default=16, ge=1)
+    """Width of the POS embedding; 16 in Marcheggiani et al. 2017, whose settings the paper
+    follows without giving sizes of its own."""
 
 
 class Tagger(nn.Module):
-    """Scores of every tag for every word, read at the word's first piece."""
+    """Scores of every tag for every word, read at the word's first piece.
 
-    def __init__(self, encoder: "PreTrainedModel", num_tags: int, dropout: float) -> None:
+    Args:
+        encoder: With its final weights.
+        num_tags: L.
+        dropout: Before the output layer.
+        pos_size: Width of the POS embedding; 0 for a task without POS tags.
+        predicate_size: E for a task with predicates; 0 for one without.
+    """
+
+    def __init__(
+        self,
+        encoder: "PreTrainedModel",
+        num_tags: int,
+        dropout: float,
+        *,
+        pos_size: int = 0,
+        predicate_size: int = 0,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(encoder.config.hidden_size, num_tags)
+        self.output = nn.Linear(encoder.config.hidden_size + pos_size, num_tags)
+        self.pos = nn.Embedding(len(UPOS), pos_size) if pos_size else None
+        self.predicate = nn.Parameter(torch.zeros(predicate_size)) if predicate_size else None
 
     @property
     def padding(self) -> int:
@@ -45,11 +79,22 @@ class Tagger(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Tag scores before the softmax, ``(N, L)``."""
         states_BPH = self.encoder(
-            input_ids=batch.piece_ids_BP, attention_mask=batch.piece_mask_BP
+            attention_mask=batch.piece_mask_BP, **self._encoder_input(batch)
         ).last_hidden_state
         states_NH = states_BPH.flatten(0, 1)[batch.first_N]
+        if self.pos is not None:
+            states_NH = torch.cat([states_NH, self.pos(batch.pos_N)], dim=1)
         scores_NL: Tensor = self.output(self.dropout(states_NH))
         return scores_NL
+
+    def _encoder_input(self, batch: Batch) -> dict[str, Tensor]:
+        if self.predicate is None:
+            return {"input_ids": batch.piece_ids_BP}
+        assert batch.predicate_N is not None, "the corpus was encoded without its predicates"
+        flags_BP = torch.zeros_like(batch.piece_ids_BP, dtype=torch.float32)
+        flags_BP.view(-1)[batch.first_N] = batch.predicate_N
+        embedded_BPE = self.word_embedding(batch.piece_ids_BP)
+        return {"inputs_embeds": embedded_BPE + flags_BP.unsqueeze(-1) * self.predicate}
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy, mean over the words of a sentence, then over sentences (Eq. 3)."""
@@ -63,12 +108,48 @@ def build_tagger(
     num_tags: int,
     *,
     seed: int,
+    inputs: Sequence[Input] = (),
+    sizes: TaggerSettings | None = None,
     device: torch.device | None = None,
 ) -> Tagger:
-    """A tagger on the checkpoint in ``folder``; its output layer is drawn from ``seed`` alone."""
-    tagger = Tagger(load_encoder(folder, settings), num_tags, settings.dropout)
-    draw = torch.Generator().manual_seed(stream_seed(seed, "output layer"))
-    with torch.no_grad():
-        tagger.output.weight.normal_(0.0, HEAD_STD, generator=draw)
-        tagger.output.bias.zero_()
+    """A tagger on the checkpoint in ``folder``; all other weights are drawn from ``seed`` alone.
+
+    Args:
+        folder: Of the encoder's checkpoint.
+        settings: How much of it, and dropout.
+        num_tags: L.
+        seed: Of the run.
+        inputs: What the task has beside the words.
+        sizes: Of the embeddings of ``inputs``.
+        device: Where it is to be; the processor if None.
+    """
+    encoder = load_encoder(folder, settings)
+    tagger = Tagger(
+        encoder,
+        num_tags,
+        settings.dropout,
+        pos_size=(sizes or TaggerSettings()).pos_size if Input.POS in inputs else 0,
+        predicate_size=_embedding_width(encoder) if Input.PREDICATE in inputs else 0,
+    )
+    _draw_weights(tagger, seed)
     return tagger.to(device or torch.device("cpu"))
+
+
+def _embedding_width(encoder: "PreTrainedModel") -> int:
+    embedding = encoder.get_input_embeddings()
+    assert isinstance(embedding, nn.Embedding)
+    return embedding.embedding_dim
+
+
+@torch.no_grad()
+def _draw_weights(tagger: Tagger, seed: int) -> None:
+    """Draw what no checkpoint gives, each part from a stream of its own."""
+    drawn: dict[str, Tensor] = {"output layer": tagger.output.weight}
+    if tagger.pos is not None:
+        drawn["POS embedding"] = tagger.pos.weight
+    if tagger.predicate is not None:
+        drawn["predicate embedding"] = tagger.predicate
+    for purpose, weights in drawn.items():
+        draw = torch.Generator().manual_seed(stream_seed(seed, purpose))
+        weights.normal_(0.0, HEAD_STD, generator=draw)
+    tagger.output.bias.zero_()

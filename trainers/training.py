@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field, model_validator
 from torch import Tensor
 
 from trainers.batches import BatchOrder
-from trainers.encoding import EncodedCorpus, TagVocabulary, collate
+from trainers.collation import collate
+from trainers.encoding import EncodedCorpus, TagVocabulary
 from trainers.errors import TrainingDivergedError
 from trainers.evaluation import evaluate
 from trainers.flat import FlatModel

@@ -98,21 +98,30 @@ class RoundReport:
     rounding_loss: float
 
 
-def mean_move(start: Tensor, ends: Sequence[Tensor]) -> Tensor:
-    """Average move of the languages away from ``start``, in float64 (Eq. 7 without gamma).
+def moves_from(start: Tensor, ends: Sequence[Tensor]) -> Tensor:
+    """How far each language went from ``start``, in float64, ``(M, N)``.
 
     Args:
         start: Parameters before the round, ``(N,)``.
-        ends: One vector a language, each ``(N,)``, in canonical language order.
-
-    >>> mean_move(torch.tensor([1.0]), [torch.tensor([3.0]), torch.tensor([2.0])]).tolist()
-    [1.5]
+        ends: One vector for each of M languages, each ``(N,)``, in canonical language order.
     """
     origin = start.double()
-    total = torch.zeros_like(origin)
-    for end in ends:
-        total += end.double() - origin
-    return total / len(ends)
+    return torch.stack([end.double() - origin for end in ends])
+
+
+def mean_move(moves: Tensor) -> Tensor:
+    """Average of the languages' moves (Eq. 7 without gamma), added up in their order.
+
+    Args:
+        moves: Of M languages, float64, ``(M, N)``.
+
+    >>> mean_move(moves_from(torch.tensor([1.0]), [torch.tensor([3.0]), torch.tensor([2.0])]))
+    tensor([1.5000], dtype=torch.float64)
+    """
+    total = torch.zeros_like(moves[0])
+    for move in moves:
+        total += move
+    return total / len(moves)
 
 
 Update = Callable[[Tensor, Tensor, Tensor, int, float], Tensor]
@@ -169,10 +178,11 @@ def apply_round(
     for start in range(0, len(parameters), CHUNK):
         part = slice(start, start + CHUNK)
         old = parameters[part].double()
-        moves = torch.stack([end.parameters[part].double() - old for end in ends])
+        moves = moves_from(parameters[part], [end.parameters[part] for end in ends])
         dots += moves @ moves.T
-        move = mean_move(parameters[part], [end.parameters[part] for end in ends])
-        update = update_of(move, state.moment1[part], state.moment2[part], z, settings.outer_lr)
+        update = update_of(
+            mean_move(moves), state.moment1[part], state.moment2[part], z, settings.outer_lr
+        )
         parameters[part] = old + update
         meant += float(update @ update)
         lost += float((parameters[part].double() - old - update).square_().sum())

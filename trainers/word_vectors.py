@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from projection.records import Sentence
 from trainers.backbones import BackboneSettings, load_encoder, load_tokenizer, num_positions
-from trainers.encoding import EncodedCorpus, collate, encode_corpus
+from trainers.collation import collate
+from trainers.encoding import EncodedCorpus, encode_corpus
 
 PIECES_AT_ONCE = 4096
 """Pieces of a batch, padding included."""

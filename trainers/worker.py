@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from trainers.batches import BatchOrder
-from trainers.encoding import EncodedCorpus, collate
+from trainers.collation import collate
+from trainers.encoding import EncodedCorpus
 from trainers.errors import TrainingDivergedError
 from trainers.flat import FlatModel
 from trainers.seeding import stream_seed

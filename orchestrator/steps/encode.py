@@ -12,6 +12,7 @@ from orchestrator.steps.base import InputFile, Step, Surroundings
 from orchestrator.steps.project import SENTENCES, ProjectStep
 from orchestrator.store import StepStore
 from projection.columns import read_blocks, read_columns
+from projection.inputs import Input
 from projection.jsonl import read_sentences
 from projection.records import Sentence
 from projection.schemes import TagScheme
@@ -43,6 +44,9 @@ class EncodeStep(Step):
     max_pieces: int
     scheme: TagScheme
     labels: tuple[str, ...]
+    """Of the tag set, in its order."""
+    inputs: tuple[Input, ...]
+    """What models on this encoding are given beside the words."""
     source_language: str
     train: InputFile
     dev: InputFile
@@ -98,6 +102,7 @@ class EncodeStep(Step):
             "pieces_kept": len(kept),
             "pieces_of_backbone": full_size,
             "cut_words": {name: corpus.num_cut_words for name, corpus in encoded.items()},
+            "cut_predicates": {name: corpus.num_cut_predicates for name, corpus in encoded.items()},
         }
 
     def _encoded(
@@ -112,6 +117,7 @@ class EncodeStep(Step):
                 tokenizer,
                 self.tags,
                 max_pieces=self.max_pieces,
+                inputs=self.inputs,
             )
         for language, test in self.tests:
             blocks = read_blocks(test.path, test.encoding)
@@ -125,6 +131,7 @@ class EncodeStep(Step):
                 tokenizer,
                 None,
                 max_pieces=self.max_pieces,
+                inputs=self.inputs,
             )
         return encoded
 

@@ -41,16 +41,16 @@ class EvaluateStep(Step):
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         """Write ``predictions.conll`` and return the scores."""
+        from trainers.checkpoints import load_weights
         from trainers.evaluation import predict_spans
-        from trainers.flat import FlatModel
 
         encoding = self.model.encoding
         tagger = self.model.built(around)
-        FlatModel(tagger).load(around.store.folder(self.model) / WEIGHTS)
+        load_weights(tagger, around.store.folder(self.model) / WEIGHTS)
         corpus = encoding.corpus(around.store, "test", self.language)
         predicted = predict_spans(tagger, corpus, encoding.tags)
         gold = read_columns(
-            self.test.path, self.language, labels=encoding.labels, encoding=self.test.encoding
+            self.test.path, self.language, encoding=self.test.encoding
         ).corpus.sentences
         scores = score_spans([sentence.spans for sentence in gold], predicted)
         with (folder / PREDICTIONS).open("w", encoding="utf-8") as out:

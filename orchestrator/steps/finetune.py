@@ -31,12 +31,12 @@ class FinetuneStep(ModelStep):
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         """Write ``model.safetensors`` of the selected step and ``curve.jsonl``."""
+        from trainers.checkpoints import load_weights, save_weights
         from trainers.encoding import EncodedCorpus
-        from trainers.flat import FlatModel
 
         tagger = self.built(around)
         if self.warmup:
-            FlatModel(tagger).load(around.store.folder(self.warmup) / WEIGHTS)
+            load_weights(tagger, around.store.folder(self.warmup) / WEIGHTS)
         encoding, store = self.encoding, around.store
 
         def observe(progress: Progress) -> None:
@@ -54,7 +54,7 @@ class FinetuneStep(ModelStep):
             seed=self.seed,
             observe=observe,
         )
-        FlatModel(tagger).save(folder / WEIGHTS)
+        save_weights(tagger, folder / WEIGHTS)
         with (folder / CURVE).open("w") as out:
             out.writelines(json.dumps(asdict(point)) + "\n" for point in result.curve)
         return {"best_step": result.best_step, "dev_f1": result.dev_f1}

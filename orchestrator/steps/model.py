@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from orchestrator.steps.base import Step, Surroundings
 from orchestrator.steps.encode import BACKBONE, EncodeStep
 from orchestrator.store import StepStore
+from trainers.tagger import TaggerSettings
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +20,7 @@ class ModelStep(Step):
 
     encoding: EncodeStep
     dropout: float
+    tagger: TaggerSettings
     seed: int
     threads: int
     """CPU threads of one replica; sums depend on it."""
@@ -49,6 +51,8 @@ class ModelStep(Step):
             settings,
             len(self.encoding.tags.tags),
             seed=self.seed,
+            inputs=self.encoding.inputs,
+            sizes=self.tagger,
             device=device,
         )
 

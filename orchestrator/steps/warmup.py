@@ -65,9 +65,11 @@ class WarmupStep(ModelStep):
         """Write the warmed-up ``model.safetensors``, the optimiser's state and ``rounds.jsonl``."""
         import torch
 
+        from trainers.checkpoints import save_weights
         from trainers.flat import FlatModel
 
-        flat = FlatModel(self.build(around.store, torch.device("cpu")))
+        tagger = self.build(around.store, torch.device("cpu"))
+        flat = FlatModel(tagger)
         recipe = WorkerRecipe(step=self, store=around.store, device=str(around.device))
         rounds: list[RoundReport] = []
 
@@ -78,7 +80,7 @@ class WarmupStep(ModelStep):
 
         with around.pool(recipe, self.languages) as run_round:
             state = warm_up(flat.values, run_round, self.settings, observe)
-        flat.save(folder / WEIGHTS)
+        save_weights(tagger, folder / WEIGHTS)
         _save_state(state, folder / "outer_state.safetensors")
         with (folder / ROUNDS).open("w") as out:
             out.writelines(json.dumps(asdict(report)) + "\n" for report in rounds)
