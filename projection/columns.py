@@ -35,7 +35,7 @@ class Block:
     Args:
         line: Number of the first line, from 1.
         tokens: First column.
-        tags: Last column.
+        tags: Last column, or another where the reader says so.
     """
 
     line: int
@@ -60,6 +60,24 @@ class ColumnFile:
     detected: Detected
 
 
+def read_bytes(path: Path) -> bytes:
+    """What is in ``path``, unpacked if its name ends in ``.gz``.
+
+    Raises:
+        InputError: No such file, or not a whole gzip file.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if path.suffix != ".gz":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError) as error:
+        raise InputError(f"{path}: is not a whole gzip file ({error})") from None
+
+
 def read_text(path: Path, encoding: str = "utf-8") -> str:
     """The text of ``path``, unpacked if its name ends in ``.gz``, without a byte order mark.
 
@@ -67,15 +85,7 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
         InputError: No such file, unknown encoding, or bytes that are not of this encoding (with the
             line of the first).
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if path.suffix == ".gz":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError) as error:
-            raise InputError(f"{path}: is not a whole gzip file ({error})") from None
+    content = read_bytes(path)
     try:
         return content.decode(encoding).removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n")
     except LookupError:
@@ -90,8 +100,13 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
         ) from None
 
 
-def read_blocks(path: Path, encoding: str = "utf-8") -> list[Block]:
+def read_blocks(path: Path, encoding: str = "utf-8", *, tag_column: int = -1) -> list[Block]:
     """Blocks of a column file in file order, ``-DOCSTART-`` blocks included.
+
+    Args:
+        path: Plain or gzipped.
+        encoding: Of the text.
+        tag_column: Which column holds the tags, from 0; -1 for the last.
 
     Raises:
         InputError: A row has fewer than 2 or more than 5 columns, or not as many as the first row;
@@ -108,7 +123,8 @@ def read_blocks(path: Path, encoding: str = "utf-8") -> list[Block]:
             rows.append(row)
         elif rows:
             first = number - len(rows)
-            blocks.append(Block(first, tuple(r[0] for r in rows), tuple(r[-1] for r in rows)))
+            tags = tuple(row[tag_column] for row in rows)
+            blocks.append(Block(first, tuple(row[0] for row in rows), tags))
             rows = []
     if not blocks:
         raise InputError(f"{path}: expected rows 'word ... tag', got an empty file")
