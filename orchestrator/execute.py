@@ -76,7 +76,14 @@ class Observer(Protocol):
 
 TICK_SECONDS = 0.5
 
-COST = {"project": 0.2, "encode": 0.5, "warmup": 10.0, "finetune": 10.0, "evaluate": 1.0}
+COST = {
+    "translate": 5.0,
+    "project": 0.2,
+    "encode": 0.5,
+    "warmup": 10.0,
+    "finetune": 10.0,
+    "evaluate": 1.0,
+}
 """Rough relative times: to start the longest chains first, and to guess the time left."""
 
 

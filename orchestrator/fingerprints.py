@@ -16,8 +16,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from projection.columns import read_blocks
-
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
@@ -109,11 +107,3 @@ def file_hash(path: Path) -> str:
 def _file_hash(path: Path, _size: int, _changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def tokens_hash(path: Path, encoding: str) -> str:
-    """SHA-256 of the words of a column file, its tags left out.
-
-    What may see the words of a test set but never its labels has this as its identity.
-    """
-    return fingerprint([block.tokens for block in read_blocks(path, encoding)])

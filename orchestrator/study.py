@@ -1,15 +1,14 @@
 """A study: what one YAML file says, checked (DESIGN §1 and §8)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
-from projection.aligners import PHARAOH, AlignmentSettings, split_aligner
+from orchestrator.data_settings import EVERY, DataSettings, FileSettings
 from projection.inputs import Input
-from projection.mapping import PAPER, MappingSettings, mapping_named
 from projection.schemes import TagScheme
 from projection.tasks import TASKS, Task
 from trainers.backbones import BackboneSettings
@@ -19,80 +18,6 @@ from trainers.training import TrainSettings
 from trainers.warmup import WarmupSettings
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
-
-
-class FileSettings(BaseModel, frozen=True, extra="forbid"):
-    """A data file; a bare string means its path."""
-
-    path: str
-    """Relative to ``data_root``; may hold ``{source}`` and ``{language}``."""
-    encoding: str = "utf-8"
-
-
-def _file(value: object) -> object:
-    return {"path": value} if isinstance(value, str) else value
-
-
-File = Annotated[FileSettings, BeforeValidator(_file)]
-
-
-def _mapping(value: object) -> object:
-    return mapping_named(value) if isinstance(value, str) else value
-
-
-EVERY = "*"
-"""Key of a file record that stands for every language."""
-
-
-def _files(value: object) -> object:
-    """A string or one file record stands for every language; a mapping names each language's."""
-    if isinstance(value, Mapping) and "path" not in value:
-        return dict(value)
-    return {EVERY: value}
-
-
-Files = Annotated[dict[str, File], BeforeValidator(_files)]
-
-
-class DataSettings(BaseModel, frozen=True, extra="forbid"):
-    """Where the corpora are and how the translations get their labels."""
-
-    train: File
-    """Labelled source-language training file."""
-    dev: File
-    """Labelled source-language development file; the only data that selects models."""
-    test: Files
-    """Labelled test file of every target language."""
-    translations: Files
-    """Translation of ``train`` into every target language, block-parallel."""
-    aligner: str = "fast_align"
-    """fast_align, eflomal, hmm, ibm1, embedding, best, systran, program:fast_align,
-    program:eflomal or pharaoh:PATH."""
-    alignment: AlignmentSettings = AlignmentSettings()
-    encoder: str = "bundled:multilingual-e5-small"
-    """The backbone whose word vectors the aligners ``embedding`` and ``best`` compare."""
-    parallel_text: tuple[File, ...] = ()
-    """Files of ``source ||| target`` lines that statistical aligners are trained on, too."""
-    mapping: Annotated[MappingSettings, BeforeValidator(_mapping)] = PAPER
-    """span-to-span, word-to-word, best, or settings of one's own."""
-
-    @staticmethod
-    def of(files: Mapping[str, FileSettings], language: str) -> FileSettings:
-        """The file of one language."""
-        return files.get(language) or files[EVERY]
-
-    @field_validator("aligner")
-    @classmethod
-    def _known_aligner(cls, text: str) -> str:
-        split_aligner(text)
-        return text
-
-    @field_validator("alignment")
-    @classmethod
-    def _known_second(cls, settings: AlignmentSettings) -> AlignmentSettings:
-        if settings.second is not None and split_aligner(settings.second)[0] == PHARAOH:
-            raise ValueError("second cannot be a file of links; make that the aligner")
-        return settings
 
 
 class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
@@ -179,24 +104,27 @@ class Study(BaseModel, frozen=True, extra="forbid"):
         filled = template.replace("{source}", self.source).replace("{language}", language)
         return self.data_root / filled
 
-    @property
-    def links(self) -> str | None:
-        """Path, with ``{language}``, of alignments that were made before, or None."""
-        name, rest = split_aligner(self.data.aligner)
-        return rest if name == PHARAOH else None
-
     def files(self) -> Iterator[tuple[tuple[str, ...], Path]]:
         """Every data file of the study, after the key that names it."""
         data = self.data
-        yield ("data", "train"), self.path(data.train.path, self.source)
-        yield ("data", "dev"), self.path(data.dev.path, self.source)
+        yield from self._paths(("data", "train"), data.train, self.source)
+        if data.dev is not None:
+            yield from self._paths(("data", "dev"), data.dev, self.source)
         for target in self.targets:
-            for name, files in (("test", data.test), ("translations", data.translations)):
-                yield ("data", name, target), self.path(data.of(files, target).path, target)
-            if self.links is not None:
-                yield ("data", "aligner"), self.path(self.links, target)
+            yield from self._paths(("data", "test", target), data.test_of(target), target)
+            translation = data.translation_of(target)
+            if isinstance(translation, FileSettings):
+                yield from self._paths(("data", "translations", target), translation, target)
+            if data.links is not None:
+                yield ("data", "aligner"), self.path(data.links, target)
             for extra in data.parallel_text:
-                yield ("data", "parallel_text"), self.path(extra.path, target)
+                yield from self._paths(("data", "parallel_text"), extra, target)
+
+    def _paths(
+        self, keys: tuple[str, ...], file: FileSettings, language: str
+    ) -> Iterator[tuple[tuple[str, ...], Path]]:
+        for path in file.path:
+            yield keys, self.path(path, language)
 
 
 def _distinct(what: str, values: tuple[Any, ...]) -> tuple[Any, ...]:

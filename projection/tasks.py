@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from projection.corpora import Format
 from projection.errors import InputError
 from projection.inputs import Input
 from projection.records import Sentence
@@ -19,12 +20,14 @@ class Task:
         scheme: Tags that the model predicts.
         labels: In the order of the tag set, or empty where the source corpus decides.
         inputs: What the model is given beside the words.
+        form: How its public corpora are written; a study may say otherwise for any file.
     """
 
     name: str
     scheme: TagScheme
     labels: tuple[str, ...]
     inputs: tuple[Input, ...] = ()
+    form: Format = Format.COLUMNS
 
     def labels_in(self, training: Iterable[Sentence]) -> tuple[str, ...]:
         """The task's labels, or those of the source ``training`` corpus, sorted.
@@ -45,8 +48,8 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         task.name: task
         for task in (
             Task("ner", TagScheme.BIOES, ("PER", "LOC", "ORG", "MISC")),
-            Task("absa", TagScheme.BIOES, ("POS", "NEG", "NEU")),
-            Task("srl", TagScheme.OI, (), (Input.POS, Input.PREDICATE)),
+            Task("absa", TagScheme.BIOES, ("POS", "NEG", "NEU"), form=Format.SEMEVAL),
+            Task("srl", TagScheme.OI, (), (Input.POS, Input.PREDICATE), Format.PROPBANK),
         )
     }
 )

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.fingerprints import canonical, fingerprint, identity, placement, tokens_hash
+from orchestrator.fingerprints import canonical, fingerprint, identity, placement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +38,3 @@ def test_fingerprint_is_the_sha256_of_the_sorted_json() -> None:
 def test_what_has_no_stable_form_is_refused(value: object) -> None:
     with pytest.raises(TypeError, match="no stable form"):
         canonical(value)
-
-
-def test_tokens_hash_changes_with_a_word_but_not_with_a_tag(tmp_path: Path) -> None:
-    path = tmp_path / "test.conll"
-    hashes = []
-    for text in ("Oslo B-LOC\n", "Oslo O\n", "Bergen O\n"):
-        path.write_text(text)
-        hashes.append(tokens_hash(path, "utf-8"))
-    assert hashes[0] == hashes[1] != hashes[2]

@@ -154,13 +154,13 @@ def test_a_label_that_only_a_test_set_has_is_read_and_one_of_the_dev_set_refused
     (study.parent / "es.test.conll").write_text("Oslo B-CITY\n\n")
     assert _plan(study, ANY_LABELS).steps
     (study.parent / "en.dev.conll").write_text("in O\nOslo B-CITY\n\n")
-    with pytest.raises(InputError, match=r"en.dev.conll:2: illegal tag 'B-CITY'"):
+    with pytest.raises(InputError, match=r"en.dev.conll: the label CITY \(sentence en-0\)"):
         _plan(study, ANY_LABELS)
 
 
 def test_a_file_without_the_inputs_of_the_task_is_refused_by_name(study: Path) -> None:
     with pytest.raises(InputError, match=r"en.train.conll: sentence en-0 has no predicate"):
-        _plan(study, "task=srl")
+        _plan(study, "task={name: own, scheme: oi, labels: [], inputs: [pos, predicate]}")
 
 
 def test_the_size_of_a_pos_embedding_is_refused_where_the_task_has_no_pos(study: Path) -> None:

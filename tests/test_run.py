@@ -75,7 +75,7 @@ def test_scores_are_those_of_seqeval_on_the_written_predictions(
 ) -> None:
     for spec in plan.specs:
         for evaluation in spec.evaluations:
-            gold = [list(block.tags) for block in read_blocks(evaluation.test.path)]
+            gold = [list(block.tags) for block in read_blocks(evaluation.test.files[0].path)]
             predicted = read_blocks(done.folder(evaluation) / PREDICTIONS)
             expected = 100 * f1_score(gold, [list(block.tags) for block in predicted])
             assert math.isclose(done.outputs(evaluation)["micro"]["f1"], expected)

@@ -90,4 +90,4 @@ def test_paths_are_relative_to_the_study_file_wherever_the_command_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     read = read_study(study)
-    assert read.path(read.data.train.path, "en") == study.parent / "en.train.conll"
+    assert read.path(read.data.train.path[0], "en") == study.parent / "en.train.conll"

@@ -46,19 +46,20 @@ class Seq2Seq:
         codes: Mapping[str, str],
         device: torch.device,
     ) -> None:
-        self._settings = f"{checkpoint_hash(checkpoint)[:12]} beams={beams} pieces={max_pieces}"
+        self._version = version_of(checkpoint, beams, max_pieces, codes)
         self._model, self._tokenizer = _load(checkpoint)
         self._model.to(device)  # type: ignore[arg-type]
         self._beams, self._max_pieces, self._device = beams, max_pieces, device
         self._codes = codes
 
     def version(self, pair: LanguagePair) -> str:
-        """Hash of the checkpoint, search settings, and what the model calls the languages.
+        """See :func:`version_of`.
 
         Raises:
             InputError: The model does not know a language.
         """
-        return " ".join([self._settings, *self._languages(pair)])
+        self._languages(pair)
+        return self._version
 
     def translate(self, texts: Sequence[str], pair: LanguagePair) -> list[str]:
         """Translate each of ``texts`` on its own.
@@ -124,6 +125,12 @@ class Seq2Seq:
             f"the model has no language {language!r}; name its code in `codes`, one of: "
             + " ".join(known)
         )
+
+
+def version_of(checkpoint: Path, beams: int, max_pieces: int, codes: Mapping[str, str]) -> str:
+    """All that changes a translation: hash of the checkpoint, search settings, language codes."""
+    named = [f"{language}={code}" for language, code in sorted(codes.items())]
+    return " ".join([checkpoint_hash(checkpoint)[:12], f"{beams=}", f"{max_pieces=}", *named])
 
 
 def _load(checkpoint: Path) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:

@@ -13,7 +13,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from orchestrator.fingerprints import Json, fingerprint, identity, placement, tokens_hash
+from orchestrator.fingerprints import Json, fingerprint, identity
 from orchestrator.store import StepStore
 
 if TYPE_CHECKING:
@@ -30,16 +30,6 @@ BuildWorker = Callable[[Sequence[str]], "LanguageWorker"]
 
 WorkerPool = Callable[[BuildWorker, Sequence[str]], AbstractContextManager["RunRound"]]
 """Starts the workers of a warm-up for all its languages, and ends them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class InputFile:
-    """A file known by its content; a moved file is the same file."""
-
-    path: Path = placement()
-    encoding: str
-    content: str
-    """SHA-256 of its bytes, or of its words alone where labels are not to be seen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +128,3 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
-
-
-def words_only(path: Path, encoding: str) -> InputFile:
-    """A labelled file as those may know it who must not see its labels."""
-    return InputFile(path=path, encoding=encoding, content=tokens_hash(path, encoding))

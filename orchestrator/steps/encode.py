@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from orchestrator.fingerprints import Json, placement
-from orchestrator.steps.base import InputFile, Step, Surroundings
+from orchestrator.steps.base import Step, Surroundings
 from orchestrator.steps.project import SENTENCES, ProjectStep
+from orchestrator.steps.sources import Source, UnlabelledSource
 from orchestrator.store import StepStore
-from projection.columns import read_blocks, read_columns
 from projection.inputs import Input
 from projection.jsonl import read_sentences
 from projection.records import Sentence
@@ -48,9 +48,9 @@ class EncodeStep(Step):
     inputs: tuple[Input, ...]
     """What models on this encoding are given beside the words."""
     source_language: str
-    train: InputFile
-    dev: InputFile
-    tests: tuple[tuple[str, InputFile], ...]
+    train: Source
+    dev: Source
+    tests: tuple[tuple[str, UnlabelledSource], ...]
     projections: tuple[ProjectStep, ...]
 
     @property
@@ -120,14 +120,8 @@ class EncodeStep(Step):
                 inputs=self.inputs,
             )
         for language, test in self.tests:
-            blocks = read_blocks(test.path, test.encoding)
-            words = [
-                Sentence(f"{language}-{k}", language, block.tokens)
-                for k, block in enumerate(blocks)
-                if not block.is_docstart
-            ]
             encoded[f"test.{language}"] = encode_corpus(
-                words,
+                test.read(),
                 tokenizer,
                 None,
                 max_pieces=self.max_pieces,
@@ -137,15 +131,8 @@ class EncodeStep(Step):
 
     def _labelled(self, store: StepStore) -> dict[str, list[Sentence]]:
         corpora = {
-            f"{split}.{self.source_language}": list(
-                read_columns(
-                    file.path,
-                    self.source_language,
-                    labels=self.labels,
-                    encoding=file.encoding,
-                ).corpus.sentences
-            )
-            for split, file in (("train", self.train), ("dev", self.dev))
+            f"{split}.{self.source_language}": list(source.read().sentences)
+            for split, source in (("train", self.train), ("dev", self.dev))
         }
         for step in self.projections:
             corpora[f"train.{step.language}"] = read_sentences(store.folder(step) / SENTENCES)

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from orchestrator.fingerprints import Json
-from orchestrator.steps.base import InputFile, Step, Surroundings
+from orchestrator.steps.base import Step, Surroundings
 from orchestrator.steps.finetune import FinetuneStep
+from orchestrator.steps.sources import Source
 from orchestrator.steps.warmup import WEIGHTS
-from projection.columns import read_columns, write_columns
+from projection.columns import write_columns
 from projection.schemes import TagScheme
 from projection.scoring import SpanScore, score_spans
 
@@ -23,7 +24,7 @@ class EvaluateStep(Step):
 
     model: FinetuneStep
     language: str
-    test: InputFile
+    test: Source
 
     @property
     def cpus(self) -> int:
@@ -49,9 +50,7 @@ class EvaluateStep(Step):
         load_weights(tagger, around.store.folder(self.model) / WEIGHTS)
         corpus = encoding.corpus(around.store, "test", self.language)
         predicted = predict_spans(tagger, corpus, encoding.tags)
-        gold = read_columns(
-            self.test.path, self.language, encoding=self.test.encoding
-        ).corpus.sentences
+        gold = self.test.read().sentences
         scores = score_spans([sentence.spans for sentence in gold], predicted)
         with (folder / PREDICTIONS).open("w", encoding="utf-8") as out:
             tagged = (

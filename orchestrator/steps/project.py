@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from orchestrator.fingerprints import Json, placement
-from orchestrator.steps.base import InputFile, Step, Surroundings
+from orchestrator.steps.base import Step, Surroundings
+from orchestrator.steps.sources import InputFile, Source
+from orchestrator.steps.translate import TRANSLATION, TranslateStep
+from orchestrator.store import StepStore
 from projection.aligners import AlignmentSettings, EmbedWords, make_aligner
-from projection.columns import read_columns
 from projection.jsonl import write_sentences
 from projection.mapping import MappingSettings
-from projection.parallel import read_parallel_text, read_translation
+from projection.parallel import ParallelCorpus, read_parallel_text, read_translation
 from projection.project import count_projections, labelled, project_corpus
+from projection.records import Corpus
 
 if TYPE_CHECKING:
     import torch
@@ -26,10 +29,9 @@ class ProjectStep(Step):
 
     kind: ClassVar[str] = "project"
 
-    source_language: str
     language: str
-    source: InputFile
-    translation: InputFile
+    source: Source
+    translation: InputFile | TranslateStep
     links: InputFile | None
     """Alignment file of the ``pharaoh`` aligner."""
     aligner: str
@@ -39,7 +41,6 @@ class ProjectStep(Step):
     encoder: str | None = placement()
     """Where the encoder comes from that compares words; ``encoder_hash`` says what it is."""
     encoder_hash: str | None
-    labels: tuple[str, ...]
 
     def title(self) -> str:
         """Names the language and the aligner."""
@@ -52,15 +53,8 @@ class ProjectStep(Step):
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         """Write ``sentences.jsonl`` and ``counts.json``."""
-        source = read_columns(
-            self.source.path,
-            self.source_language,
-            labels=self.labels,
-            encoding=self.source.encoding,
-        ).corpus
-        corpus = read_translation(
-            source, self.translation.path, self.language, encoding=self.translation.encoding
-        )
+        source = self.source.read()
+        corpus = self._translated(source, around.store)
         embed = self._word_encoder(around.device)
         aligner = make_aligner(
             self.aligner,
@@ -82,6 +76,12 @@ class ProjectStep(Step):
             "kept": sum(counts.kept.values()),
             "drop_rate": counts.drop_rate,
         }
+
+    def _translated(self, source: Corpus, store: StepStore) -> ParallelCorpus:
+        made = self.translation
+        if isinstance(made, TranslateStep):
+            return read_translation(source, store.folder(made) / TRANSLATION, self.language)
+        return read_translation(source, made.path, self.language, encoding=made.encoding)
 
     def _word_encoder(self, device: "torch.device") -> EmbedWords | None:
         if self.encoder is None:

@@ -6,10 +6,9 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, Field, model_validator
 
+from projection.translators import deepl, google
 from projection.translators.apertium import Apertium
 from projection.translators.base import LanguagePair, TranslationError, Translator
-from projection.translators.deepl import deepl_service
-from projection.translators.google import google_service
 from projection.translators.memory import TranslationMemory, translate_once
 
 __all__ = [
@@ -19,6 +18,7 @@ __all__ = [
     "Translator",
     "TranslatorName",
     "TranslatorSettings",
+    "fixed_version",
     "make_translator",
     "translate_once",
 ]
@@ -89,9 +89,20 @@ def make_translator(settings: TranslatorSettings, seq2seq: Translator | None = N
         case TranslatorName.APERTIUM:
             return Apertium(settings.via)
         case TranslatorName.DEEPL:
-            return deepl_service(settings.server)
+            return deepl.deepl_service(settings.server)
         case TranslatorName.GOOGLE:
-            return google_service(settings.server)
+            return google.google_service(settings.server)
     if seq2seq is None:
         raise ValueError("the translator seq2seq needs its model")
     return seq2seq
+
+
+def fixed_version(settings: TranslatorSettings, pair: LanguagePair) -> str:
+    """Version of a translator that is no model of ours; needs no key.
+
+    Raises:
+        InputError: Apertium cannot translate the pair, or is not installed.
+    """
+    if settings.translator is TranslatorName.APERTIUM:
+        return Apertium(settings.via).version(pair)
+    return {TranslatorName.DEEPL: deepl.API, TranslatorName.GOOGLE: google.API}[settings.translator]

@@ -7,7 +7,7 @@ from projection.errors import InputError
 from projection.translators.base import LanguagePair, Limits
 from projection.translators.services import Fault, Patience, Service, key_from
 
-NAME, KEY = "deepl", "DEEPL_AUTH_KEY"
+NAME, KEY, API = "deepl", "DEEPL_AUTH_KEY", "v2"
 LIMITS = Limits(texts=50, characters=30_000)
 """Fifty texts and 128 KiB a request; a character may take four bytes."""
 TARGETS: Mapping[str, str] = MappingProxyType({"en": "EN-US", "pt": "PT-PT"})
@@ -46,7 +46,7 @@ def deepl_service(server: str | None = None, patience: Patience | None = None) -
 
     return Service(
         name=NAME,
-        api="v2",
+        api=API,
         limits=LIMITS,
         send=send,
         classify=_classify,

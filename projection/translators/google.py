@@ -8,9 +8,10 @@ from projection.translators.base import LanguagePair, Limits
 from projection.translators.services import Fault, Patience, Service, key_from
 
 NAME, KEY = "google", "GOOGLE_API_KEY"
+MODEL = "nmt"
+API = f"v2-{MODEL}"
 LIMITS = Limits(texts=128, characters=5_000)
 """Of the basic edition."""
-MODEL = "nmt"
 
 
 def google_service(server: str | None = None, patience: Patience | None = None) -> Service:
@@ -47,7 +48,7 @@ def google_service(server: str | None = None, patience: Patience | None = None) 
 
     return Service(
         name=NAME,
-        api=f"v2-{MODEL}",
+        api=API,
         limits=LIMITS,
         send=send,
         classify=_classify,

@@ -1,0 +1,94 @@
+"""What steps read: files known by their content, and the labelled corpora in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from orchestrator.fingerprints import file_hash, fingerprint, placement
+from projection.corpora import Format, Part, read_corpus, take
+from projection.records import Corpus, Sentence
+
+CORPORA_AT_HAND = 4
+"""Corpora that a process keeps, because several steps read the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputFile:
+    """A file known by its content; a moved file is the same file."""
+
+    path: Path = placement()
+    encoding: str
+    content: str
+    """SHA-256 of its bytes."""
+
+    @classmethod
+    def at(cls, path: Path, encoding: str = "utf-8") -> "InputFile":
+        """The file in ``path`` as it is now."""
+        return cls(path=path, encoding=encoding, content=file_hash(path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A labelled corpus: the files, and how they are read."""
+
+    files: tuple[InputFile, ...]
+    language: str
+    form: Format
+    labels: tuple[str, ...]
+    """The labels of the task; empty for any."""
+    part: Part | None = None
+    """Which part of the files it is, where one file is split in two."""
+
+    def read(self) -> Corpus:
+        """The corpus; files that were read a moment ago are not read again.
+
+        Raises:
+            InputError: The first thing that is wrong, with file and line.
+        """
+        return _read(self)
+
+    @property
+    def paths(self) -> str:
+        """For messages."""
+        return ", ".join(str(file.path) for file in self.files)
+
+
+@lru_cache(maxsize=CORPORA_AT_HAND)
+def _read(source: Source) -> Corpus:
+    if source.part is not None:
+        return take(_read(replace(source, part=None)), source.part)
+    return read_corpus(
+        [file.path for file in source.files],
+        source.language,
+        source.form,
+        labels=source.labels,
+        encoding=source.files[0].encoding,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnlabelledSource:
+    """A corpus as those may know it who must not see its labels: they are no part of its identity.
+
+    Where a format marks targets inside of a word (SemEval's offsets), words are cut there, and
+    where those cuts are is seen.
+    """
+
+    source: Source = placement()
+    content: str
+    """SHA-256 of the words and of what else models are given; never of labels."""
+
+    @classmethod
+    def of(cls, source: Source) -> "UnlabelledSource":
+        """``source`` without its labels."""
+        return cls(source=source, content=words_hash(source.read().sentences))
+
+    def read(self) -> list[Sentence]:
+        """The sentences without their spans."""
+        return [replace(sentence, spans=()) for sentence in self.source.read().sentences]
+
+
+def words_hash(sentences: Sequence[Sentence]) -> str:
+    """SHA-256 of everything about ``sentences`` but ids and spans."""
+    return fingerprint([[one.tokens, one.pos, one.predicate] for one in sentences])
