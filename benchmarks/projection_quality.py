@@ -110,6 +110,7 @@ MAPPED: Mapping[str, MappingSettings] = {
     "word-to-word": MAPPINGS["word-to-word"],
     "span-to-span": PAPER,
     "+ max_gap 2": MappingSettings(max_gap=2),
+    "+ absorb": MappingSettings(absorb=True),
     "+ confidence": MappingSettings(conflicts=Conflicts.CONFIDENCE),
     "+ punctuation": MappingSettings(trim_punctuation=True),
     "+ copy": MappingSettings(recover=Recovery.COPY),
@@ -163,7 +164,7 @@ def main() -> None:
     for each in scored:
         remembered = _remember(embed)
         for name in arguments.only.split(",") if arguments.only else every:
-            for row, alignments, seconds in _align(name, each, embed):
+            for row, alignments, seconds in _align(name, each, remembered):
                 _show(row, each, alignments, seconds, remembered, arguments.kinds)
 
 

@@ -24,6 +24,7 @@ from projection.recovery import Recovery, find_copy
 from projection.schemes import OUTSIDE, TagScheme, decode_tags, encode_tags
 from projection.windows import (
     Window,
+    absorb_unlinked,
     linked_window,
     longest_word,
     most_similar_window,
@@ -58,6 +59,8 @@ class MappingSettings(BaseModel, frozen=True, extra="forbid"):
     rule: Rule = Rule.SPANS
     max_gap: int | None = Field(default=None, ge=0)
     """Linked words further apart than this are not one window: the run with most links wins."""
+    absorb: bool = False
+    """A window takes in unlinked neighbours where its span has unlinked words, too."""
     conflicts: Conflicts = Conflicts.FIRST
     trim_punctuation: bool = False
     """Words without a letter or digit are cut off the ends of a window."""
@@ -155,6 +158,8 @@ def _window(
         word = longest_word(words, target.tokens)
         return range(word, word + 1)
     window = linked_window(words, settings.max_gap)
+    if settings.absorb and not alignment.links_all(span.start, span.end):
+        window = absorb_unlinked(window, target.tokens, alignment.linked_targets)
     if settings.rescore and vectors:
         window = most_similar_window(range(span.start, span.end), window, *vectors)
     return trim_punctuation(window, target.tokens) if settings.trim_punctuation else window
@@ -203,7 +208,9 @@ MAPPINGS: Mapping[str, MappingSettings] = MappingProxyType(
     {
         "span-to-span": PAPER,
         "word-to-word": MappingSettings(rule=Rule.WORDS),
-        "best": MappingSettings(max_gap=2, conflicts=Conflicts.CONFIDENCE, trim_edges=True),
+        "best": MappingSettings(
+            max_gap=2, absorb=True, conflicts=Conflicts.CONFIDENCE, trim_edges=True
+        ),
     }
 )
 """Mappings that have a name; ``best`` is what measured best (docs/results/projection.md)."""

@@ -143,6 +143,15 @@ class Alignment:
         """
         return self.pairs[bisect_left(self.pairs, (start,)) : bisect_left(self.pairs, (end,))]
 
+    def links_all(self, start: int, end: int) -> bool:
+        """True if each of the source words ``[start, end)`` has a link."""
+        return len({i for i, _ in self.links_of(start, end)}) == end - start
+
+    @property
+    def linked_targets(self) -> frozenset[int]:
+        """Target words that have a link."""
+        return frozenset(j for _, j in self.pairs)
+
     def targets(self, start: int, end: int) -> list[int]:
         """Target words linked with any of the source words ``[start, end)``, sorted, each once."""
         return sorted({j for _, j in self.links_of(start, end)})

@@ -1,6 +1,6 @@
 """Windows: the target words that a source span comes to lie on."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,33 @@ def trim_punctuation(window: Window, tokens: Sequence[str]) -> Window:
     """
     spoken = [word for word in window if any(map(str.isalnum, tokens[word]))]
     return range(spoken[0], spoken[-1] + 1) if spoken else window
+
+
+def absorb_unlinked(window: Window, tokens: Sequence[str], linked: Collection[int]) -> Window:
+    """``window`` with the words on both sides of it that have no link, up to the next mark.
+
+    For spans some of whose words have no link either: what nobody translates into lies beside what
+    nobody translated.
+
+    Args:
+        window: Where the span was placed.
+        tokens: Words of the translation.
+        linked: The target words that have a link.
+
+    >>> absorb_unlinked(range(1, 2), ["una", "sopa", "de", "cangrejo,", "por", "fin"], {0, 1})
+    range(1, 4)
+    """
+    start, stop = window.start, window.stop
+    while stop < len(tokens) and stop not in linked and _goes_on(tokens[stop - 1], tokens[stop]):
+        stop += 1
+    while start > 0 and start - 1 not in linked and _goes_on(tokens[start - 1], tokens[start]):
+        start -= 1
+    return range(start, stop)
+
+
+def _goes_on(left: str, right: str) -> bool:
+    """True if no punctuation stands between two neighbouring words, attached or as a word."""
+    return left[-1].isalnum() and any(map(str.isalnum, right)) and right[0].isalnum()
 
 
 def longest_word(words: Sequence[int], tokens: Sequence[str]) -> int:

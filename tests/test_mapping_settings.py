@@ -64,6 +64,22 @@ def test_punctuation_at_the_ends_goes_and_inside_stays(target, links, window):
     assert windows(found) == [(*window, "X")]
 
 
+@pytest.mark.parametrize(
+    ("links", "target", "window"),
+    [
+        ([(1, 1)], "la empanada de cangrejo es rica", (0, 6)),
+        ([(1, 1), (2, 0), (2, 4)], "la empanada de cangrejo es rica", (1, 4)),
+        ([(1, 1)], "la empanada, de cangrejo", (0, 2)),
+        ([(1, 1)], "( empanada de ) cangrejo", (1, 3)),
+        ([(0, 3), (1, 1)], "la empanada de cangrejo es rica", (1, 4)),
+    ],
+    ids=["all unlinked", "up to linked words", "up to a comma", "up to a mark", "nothing amiss"],
+)
+def test_a_span_with_unlinked_words_takes_in_their_unlinked_neighbours(links, target, window):
+    found = mapped([(0, 2, "X")], links, target, source="crab dumplings are good", absorb=True)
+    assert windows(found) == [(*window, "X")]
+
+
 def test_one_word_is_the_longest_linked_one():
     found = mapped([(0, 1, "A0")], [(0, 0), (0, 1), (0, 3)], "ha sido y comido", one_word=True)
     assert windows(found) == [(3, 4, "A0")]
