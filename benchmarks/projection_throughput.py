@@ -92,22 +92,20 @@ def store(folder: Path) -> Figures:
 def _step(folder: Path, place: Path) -> float:
     import torch
 
-    from orchestrator.fingerprints import file_hash
     from orchestrator.local import in_process_pool
-    from orchestrator.steps.base import InputFile, Surroundings, perform
+    from orchestrator.steps.base import Surroundings, perform
     from orchestrator.steps.project import SENTENCES, ProjectStep
+    from orchestrator.steps.sources import InputFile, Source
     from orchestrator.store import StepStore
+    from projection.corpora import Format
     from projection.jsonl import read_sentences
 
-    def file(path: str) -> InputFile:
-        return InputFile(path=folder / path, encoding="utf-8", content=file_hash(folder / path))
-
     started = time.perf_counter()
+    source = InputFile.at(folder / SOURCE)
     step = ProjectStep(
-        source_language="en",
         language="de",
-        source=file(SOURCE),
-        translation=file(TRANSLATION),
+        source=Source(files=(source,), language="en", form=Format.COLUMNS, labels=LABELS),
+        translation=InputFile.at(folder / TRANSLATION),
         links=None,
         aligner="fast_align",
         alignment=AlignmentSettings(),
@@ -115,7 +113,6 @@ def _step(folder: Path, place: Path) -> float:
         mapping=MAPPINGS["best"],
         encoder_hash=None,
         encoder=None,
-        labels=LABELS,
     )
     steps = StepStore(place)
     perform(step, Surroundings(store=steps, device=torch.device("cpu"), pool=in_process_pool))
