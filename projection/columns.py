@@ -6,6 +6,7 @@ spaces, IOB1, IOB2 or BIOES, ``-DOCSTART-`` blocks, gzip, any encoding that is n
 
 import gzip
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,7 @@ def read_bytes(path: Path) -> bytes:
         return content
     try:
         return gzip.decompress(content)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: is not a whole gzip file ({error})") from None
 
 
