@@ -153,9 +153,8 @@ def _targets(
         _check(path, review, one, labels)
         on_target.setdefault((one.start, one.end), []).append(one)
     placed: list[_Opinion] = []
-    for first, *others in sorted(
-        on_target.values(), key=lambda ones: (ones[0].start, -ones[0].end)
-    ):
+    in_order = sorted(on_target.values(), key=lambda ones: (ones[0].start, -ones[0].end))
+    for first, *others in in_order:
         if placed and first.start < placed[-1].end:
             left_out["opinions on a target that overlaps another"] += 1 + len(others)
             continue
