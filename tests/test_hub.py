@@ -90,7 +90,7 @@ def test_a_split_is_chosen_by_name(tmp_path: Path) -> None:
 
 
 def test_the_library_is_not_imported_until_a_dataset_is_read() -> None:
-    code = "import sys, orchestrator.study; print({'datasets', 'torch'} & set(sys.modules))"
+    code = "import sys, projection.hub; print({'datasets', 'torch'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "set()\n"
 
