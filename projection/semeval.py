@@ -44,7 +44,7 @@ def read_semeval(
 
     Words are runs of letters and digits and single marks; a word that a target begins or ends in is
     cut there. Of several opinions on one target the first counts, as in the files that the paper's
-    authors tokenised (all 52 targets of opposite opinions in English and Dutch agree); of targets
+    authors tokenised (all 52 English and Dutch sentences with opposite opinions agree); of targets
     that overlap the one that begins first, of these the longest.
 
     Args:
