@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "run": ("experiments.run:run", "Run a study: every strategy, language and seed."),
         "report": ("experiments.report:report", "Show the results of a study."),
         "sync": ("experiments.run:sync", "Log a study's finished results to MLflow again."),
+        "data": ("experiments.data:data", "Count a study's corpora, beside the paper's."),
         "score": ("orchestrator.score:score", "Score predicted spans against gold ones."),
         "doctor": ("orchestrator.doctor:doctor", "Say what this machine has and lacks."),
     }

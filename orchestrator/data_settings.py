@@ -15,6 +15,7 @@ from pydantic import (
 
 from projection.aligners import PHARAOH, AlignmentSettings, split_aligner
 from projection.corpora import Format
+from projection.hub import HubSettings
 from projection.mapping import PAPER, MappingSettings, mapping_named
 from projection.translators import TranslatorSettings
 
@@ -40,6 +41,18 @@ def _file(value: object) -> object:
 File = Annotated[FileSettings, BeforeValidator(_file)]
 
 
+def _place(value: object) -> str:
+    """Whether labelled sentences are in files or in a Hugging Face dataset."""
+    keys = set(value) if isinstance(value, Mapping) else set()
+    dataset = isinstance(value, HubSettings) or keys & {"hub", "folder"}
+    return "dataset" if dataset else "file"
+
+
+Labelled = Annotated[
+    Annotated[File, Tag("file")] | Annotated[HubSettings, Tag("dataset")], Discriminator(_place)
+]
+
+
 def _kind(value: object) -> str:
     """Whether a translation is a file or is to be made."""
     made = isinstance(value, TranslatorSettings)
@@ -59,11 +72,13 @@ def _mapping(value: object) -> object:
 
 EVERY = "*"
 """Key of a record that stands for every language."""
+_RECORD_KEYS = frozenset({"path", "translator", "hub", "folder"})
+"""One of them is in every record, and none is a language."""
 
 
 def _by_language(value: object) -> object:
     """A string or one record stands for every language; a mapping names each language's."""
-    if isinstance(value, Mapping) and not {"path", "translator"}.intersection(value):
+    if isinstance(value, Mapping) and not _RECORD_KEYS.intersection(value):
         return dict(value)
     return {EVERY: value}
 
@@ -71,15 +86,15 @@ def _by_language(value: object) -> object:
 class DataSettings(BaseModel, frozen=True, extra="forbid"):
     """Where the corpora are and how the translations get their labels."""
 
-    train: File
-    """Labelled source-language training file."""
-    dev: File | None = None
+    train: Labelled
+    """Labelled source-language training file or dataset."""
+    dev: Labelled | None = None
     """Labelled source-language development file; the only data that selects models."""
     dev_share: float | None = Field(default=None, gt=0, lt=1)
     """Instead of ``dev``: the share of ``train`` that is drawn to be the development set."""
     dev_seed: int = 1
     """Of that draw; the same for every seed of the study."""
-    test: Annotated[dict[str, File], BeforeValidator(_by_language)]
+    test: Annotated[dict[str, Labelled], BeforeValidator(_by_language)]
     """Labelled test file of every target language."""
     translations: Annotated[dict[str, Translation], BeforeValidator(_by_language)]
     """Of ``train`` into every target language: a block-parallel file, or a translator."""
@@ -94,7 +109,7 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     mapping: Annotated[MappingSettings, BeforeValidator(_mapping)] = PAPER
     """span-to-span, word-to-word, best, or settings of one's own."""
 
-    def test_of(self, language: str) -> FileSettings:
+    def test_of(self, language: str) -> FileSettings | HubSettings:
         """The test file of one language."""
         return self.test.get(language) or self.test[EVERY]
 

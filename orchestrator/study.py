@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
 from orchestrator.data_settings import EVERY, DataSettings, FileSettings
+from projection.hub import HubSettings
 from projection.inputs import Input
 from projection.schemes import TagScheme
 from projection.tasks import TASKS, Task
@@ -101,8 +102,21 @@ class Study(BaseModel, frozen=True, extra="forbid"):
 
     def path(self, template: str, language: str) -> Path:
         """A path of the study for one language, under ``data_root``."""
-        filled = template.replace("{source}", self.source).replace("{language}", language)
-        return self.data_root / filled
+        return self.data_root / self._filled(template, language)
+
+    def dataset(self, settings: HubSettings, language: str) -> HubSettings:
+        """A dataset of the study for one language; a folder is under ``data_root``."""
+        places = {
+            key: self._filled(value, language)
+            for key in ("hub", "config", "split")
+            if (value := getattr(settings, key)) is not None
+        }
+        if settings.folder is not None:
+            places["folder"] = str(self.path(settings.folder, language))
+        return settings.model_copy(update=places)
+
+    def _filled(self, template: str, language: str) -> str:
+        return template.replace("{source}", self.source).replace("{language}", language)
 
     def files(self) -> Iterator[tuple[tuple[str, ...], Path]]:
         """Every data file of the study, after the key that names it."""
@@ -121,8 +135,10 @@ class Study(BaseModel, frozen=True, extra="forbid"):
                 yield from self._paths(("data", "parallel_text"), extra, target)
 
     def _paths(
-        self, keys: tuple[str, ...], file: FileSettings, language: str
+        self, keys: tuple[str, ...], file: FileSettings | HubSettings, language: str
     ) -> Iterator[tuple[tuple[str, ...], Path]]:
+        if isinstance(file, HubSettings):
+            return
         for path in file.path:
             yield keys, self.path(path, language)
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from orchestrator.data_settings import FileSettings
-from orchestrator.steps.sources import InputFile, Source
+from orchestrator.steps.sources import InputDataset, InputFile, Source
 from orchestrator.steps.translate import TranslateStep, translator_version
 from orchestrator.study import Study
 from projection.aligners import PharaohFile
-from projection.corpora import Part, Side
+from projection.corpora import Format, Part, Side
 from projection.errors import InputError
+from projection.hub import HubSettings
 from projection.inputs import check_inputs
 from projection.parallel import ParallelCorpus, read_parallel_text, read_translation
 from projection.records import Corpus
@@ -22,6 +23,7 @@ class StudyData:
     def __init__(self, study: Study) -> None:
         self._study = study
         self._data = study.data
+        self._datasets: dict[HubSettings, InputDataset] = {}
 
     @property
     def train(self) -> Source:
@@ -62,18 +64,25 @@ class StudyData:
         share = self._data.dev_share
         return None if share is None else Part(side, share, self._data.dev_seed)
 
-    def _source(self, settings: FileSettings, language: str, part: Part | None = None) -> Source:
+    def _source(
+        self, settings: FileSettings | HubSettings, language: str, part: Part | None = None
+    ) -> Source:
         task = self._study.task
-        return Source(
-            files=tuple(
-                InputFile.at(self._study.path(path, language), settings.encoding)
-                for path in settings.path
-            ),
-            language=language,
-            form=settings.format or task.form,
-            labels=task.labels,
-            part=part,
-        )
+        if isinstance(settings, HubSettings):
+            files: tuple[InputFile | InputDataset, ...] = (self._dataset(settings, language),)
+            form = Format.COLUMNS
+        else:
+            paths = [self._study.path(path, language) for path in settings.path]
+            files = tuple(InputFile.at(path, settings.encoding) for path in paths)
+            form = settings.format or task.form
+        return Source(files=files, language=language, form=form, labels=task.labels, part=part)
+
+    def _dataset(self, settings: HubSettings, language: str) -> InputDataset:
+        """Looked at once: what a dataset holds is known only when all of it is read."""
+        place = self._study.dataset(settings, language)
+        if place not in self._datasets:
+            self._datasets[place] = InputDataset.at(place)
+        return self._datasets[place]
 
     def _translate(self, settings: TranslatorSettings, pair: LanguagePair) -> TranslateStep:
         return TranslateStep(

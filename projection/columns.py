@@ -6,6 +6,8 @@ spaces, IOB1, IOB2 or BIOES, ``-DOCSTART-`` blocks, gzip, any encoding that is n
 
 import gzip
 import re
+import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import TextIO
 from projection.errors import InputError, at_line
 from projection.records import Corpus, Sentence
 from projection.schemes import (
+    OUTSIDE,
     Detected,
     TagScheme,
     decode_tags,
@@ -74,7 +77,7 @@ def read_bytes(path: Path) -> bytes:
         return content
     try:
         return gzip.decompress(content)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: is not a whole gzip file ({error})") from None
 
 
@@ -178,11 +181,23 @@ def read_columns(
     blocks = read_blocks(path, encoding)
     for block in blocks:
         _check_tags(path, block, labels)
-    kept = [(k, block) for k, block in enumerate(blocks) if not block.is_docstart]
+    return labelled_columns(str(path), blocks, language, scheme)
+
+
+def labelled_columns(
+    where: str, blocks: Sequence[Block], language: str, scheme: TagScheme | None = None
+) -> ColumnFile:
+    """Labelled sentences of ``blocks``; ``-DOCSTART-`` and blocks without words are left out.
+
+    Raises:
+        InputError: Mixed tag schemes; ``where`` says of what.
+    """
+    markers = sum(block.is_docstart for block in blocks)
+    kept = [(k, block) for k, block in enumerate(blocks) if block.tokens and not block.is_docstart]
     try:
         detected = detect_scheme(block.tags for _, block in kept)
     except ValueError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{where}: {error}") from None
     read_as = scheme or detected.scheme
     sentences = tuple(
         Sentence(f"{language}-{k}", language, block.tokens, tuple(decode_tags(block.tags, read_as)))
@@ -190,13 +205,16 @@ def read_columns(
     )
     has_spans = any(sentence.spans for sentence in sentences)
     if has_spans and scheme not in (None, TagScheme.OI, detected.scheme):
-        raise InputError(f"{path}: expected {scheme} tags, got {detected.scheme}")
+        raise InputError(f"{where}: expected {scheme} tags, got {detected.scheme}")
+    left_out = Counter(
+        {DOCSTART: markers, "blocks without words": len(blocks) - len(kept) - markers}
+    )
     corpus = Corpus(
         language,
         sentences,
         tuple(block.tokens for block in blocks),
         tuple(k for k, _ in kept),
-        {DOCSTART: len(blocks) - len(kept)} if len(kept) < len(blocks) else {},
+        dict(+left_out),
     )
     return ColumnFile(corpus, detected)
 
@@ -205,18 +223,28 @@ def _check_tags(path: Path, block: Block, labels: Sequence[str]) -> None:
     if block.is_docstart:
         return
     for offset, tag in enumerate(block.tags):
-        if tag == "O":
-            continue
         try:
-            _, label = split_tag(tag)
+            check_tag(tag, labels)
         except ValueError as error:
-            raise at_line(path, block.line + offset, f"illegal tag: {error}") from None
-        if labels and label not in labels:
-            raise at_line(
-                path,
-                block.line + offset,
-                f"illegal tag {tag!r}: the label {label} is not of this task ({' '.join(labels)})",
-            )
+            raise at_line(path, block.line + offset, str(error)) from None
+
+
+def check_tag(tag: str, labels: Sequence[str] = ()) -> None:
+    """Refuse what is no tag, or one of a label that is not among ``labels`` (empty for any).
+
+    Raises:
+        ValueError: Says what was expected.
+    """
+    if tag == OUTSIDE:
+        return
+    try:
+        _, label = split_tag(tag)
+    except ValueError as error:
+        raise ValueError(f"illegal tag: {error}") from None
+    if labels and label not in labels:
+        raise ValueError(
+            f"illegal tag {tag!r}: the label {label} is not of this task ({' '.join(labels)})"
+        )
 
 
 def write_columns(sentences: Iterable[Sentence], out: TextIO, scheme: TagScheme) -> None:

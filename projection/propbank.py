@@ -5,13 +5,15 @@ at predicates, their rolesets, then the arguments of the first, the second, ... 
 its ``UP_English-EWT`` has all ten columns of CoNLL-U, the rolesets, then the arguments with full
 names (``ARGM-TMP``) and ``V`` at the predicate itself.
 
-Libraries for CoNLL-U take a fixed number of columns and name no line in an error, so rows are split
-here.
+Rows are split here and not by a library for CoNLL-U: the one that is kept up (``conllu``) accepts a
+row with a missing cell and words out of order without a word, knows no line numbers, and takes
+three times as long.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from projection.columns import read_text
@@ -23,7 +25,11 @@ NOTHING = frozenset({"", "_"})
 PREDICATE = "Y"
 ITSELF = "V"
 """What the second layout writes where an argument column meets its own predicate."""
-FORM, UPOS, FLAG = 1, 3, 8
+ID, FORM, UPOS, FLAG = 0, 1, 3, 8
+HIDDEN = "_"
+"""What some files write for the word ``-``, as CoNLL-U's sign of an empty cell."""
+_TEXT = re.compile("# (?:sentence-)?text[:= ]+(.*)")
+"""The comment that holds a sentence as it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +53,27 @@ class _Row:
     cells: list[str]
 
 
+@dataclass(slots=True)
+class _Block:
+    """One sentence of the file."""
+
+    text: str = ""
+    """As its comment has it, or empty."""
+    rows: list[_Row] = field(default_factory=list)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return unhide(tuple(row.cells[FORM] for row in self.rows), self.text)
+
+
 def read_propbank(
     path: Path, language: str, labels: Sequence[str] = (), encoding: str = "utf-8"
 ) -> Corpus:
     """One sentence a predicate, its arguments as spans of one word, POS tags kept.
 
     Multiword rows (``3-4``) and empty nodes (``3.1``) are no words. ``ARG0`` and ``ARGM-TMP`` are
-    read as ``A0`` and ``AM-TMP``.
+    read as ``A0`` and ``AM-TMP``. A word ``_`` is a ``-`` unless the text in the comments has a
+    ``_`` (:func:`unhide`).
 
     Args:
         path: Plain or gzipped.
@@ -66,47 +86,66 @@ def read_propbank(
         blocks without a predicate, arguments of roles that are not among ``labels``.
 
     Raises:
-        InputError: A row with a missing cell or out of order, two roles in one cell's place, or no
-            rows at all.
+        InputError: A row with a missing cell or out of order, predicates and columns of arguments
+            that do not fit together, or no predicate at all.
     """
     found = list(_blocks(path, encoding))
-    layout = (
-        BANKS if any(r.cells[FLAG] == PREDICATE for rows in found for r in rows) else ENGLISH_EWT
-    )
+    layout = _layout(path, [row for block in found for row in block.rows])
     left_out: Counter[str] = Counter()
     sentences: list[Sentence] = []
     block_of: list[int] = []
-    for number, rows in enumerate(found):
-        of_block = list(_sentences(path, f"{language}-{number}", language, rows, layout))
+    for number, block in enumerate(found):
+        of_block = list(_sentences(path, f"{language}-{number}", language, block, layout))
         left_out["blocks without a predicate"] += not of_block
         sentences += [_with_roles(one, labels, left_out) for one in of_block]
         block_of += [number] * len(of_block)
-    if not sentences:
-        raise at_line(path, 1, "expected rolesets in column 10 (or 11), got no predicate at all")
-    blocks = tuple(tuple(row.cells[FORM] for row in rows) for rows in found)
+    blocks = tuple(block.words for block in found)
     return Corpus(language, tuple(sentences), blocks, tuple(block_of), dict(+left_out))
 
 
-def _blocks(path: Path, encoding: str) -> Iterator[list[_Row]]:
-    """Word rows of every sentence."""
-    rows: list[_Row] = []
-    begun = False
+def _layout(path: Path, rows: Sequence[_Row]) -> Layout:
+    for layout in (BANKS, ENGLISH_EWT):
+        for row in rows:
+            cells = row.cells
+            flagged = layout is ENGLISH_EWT or cells[FLAG] == PREDICATE
+            if flagged and len(cells) > layout.roleset and cells[layout.roleset] not in NOTHING:
+                return layout
+    raise at_line(path, 1, "expected rolesets in column 10 (or 11), got no predicate at all")
+
+
+def _blocks(path: Path, encoding: str) -> Iterator[_Block]:
+    """Every sentence: its text and its word rows."""
+    block, begun = _Block(), False
     for number, line in enumerate([*read_text(path, encoding).split("\n"), ""], start=1):
         if not line.strip():
-            if begun and not rows:
+            if begun and not block.rows:
                 raise at_line(path, number, "expected rows of words before this blank line")
-            if rows:
-                yield rows
-            rows, begun = [], False
-        elif begun or not line.startswith("# "):
+            if block.rows:
+                yield block
+            block, begun = _Block(), False
+        elif not begun and line.startswith("#"):
+            text = _TEXT.fullmatch(line)
+            block.text = text[1] if text else block.text
+        else:
             begun = True
             cells = line.removesuffix("\t").split("\t")
-            if cells[0].isdecimal():
-                rows.append(_checked(path, number, cells, rows))
-            elif not _is_no_word(cells[0]):
+            if cells[ID].isdecimal():
+                block.rows.append(_checked(path, number, cells, block.rows))
+            elif not _is_no_word(cells[ID]):
                 raise at_line(
                     path, number, f"expected a row that begins with a number, got {line!r}"
                 )
+
+
+def unhide(words: tuple[str, ...], text: str) -> tuple[str, ...]:
+    """``words`` with ``-`` for ``_``, unless ``text`` has a ``_``, or there is no text.
+
+    >>> unhide(("so", "_", "so"), "so-so"), unhide(("so", "_", "so"), "so _ so")
+    (('so', '-', 'so'), ('so', '_', 'so'))
+    """
+    if not text or HIDDEN in text:
+        return words
+    return tuple("-" if word == HIDDEN else word for word in words)
 
 
 def _is_no_word(number: str) -> bool:
@@ -126,10 +165,11 @@ def _checked(path: Path, number: int, cells: list[str], before: Sequence[_Row]) 
 
 
 def _sentences(
-    path: Path, block: str, language: str, rows: Sequence[_Row], layout: Layout
+    path: Path, number: str, language: str, block: _Block, layout: Layout
 ) -> Iterator[Sentence]:
-    predicates = [k for k, row in enumerate(rows) if row.cells[layout.roleset] not in NOTHING]
-    columns = len(rows[0].cells) - layout.first_argument
+    rows, words = block.rows, block.words
+    predicates = [k for k, row in enumerate(rows) if _is_predicate(path, row, layout)]
+    columns = max(0, len(rows[0].cells) - layout.first_argument)
     if columns != len(predicates):
         raise at_line(
             path,
@@ -137,7 +177,6 @@ def _sentences(
             f"expected one column of arguments for each of the {len(predicates)} predicates of the "
             f"sentence, got {columns}",
         )
-    tokens = tuple(row.cells[FORM] for row in rows)
     pos = tuple(row.cells[UPOS] for row in rows)
     for k, predicate in enumerate(predicates):
         roles = [row.cells[layout.first_argument + k] for row in rows]
@@ -146,7 +185,20 @@ def _sentences(
             for word, role in enumerate(roles)
             if role not in NOTHING and role != ITSELF
         )
-        yield Sentence(f"{block}.{k}", language, tokens, spans, pos, predicate)
+        yield Sentence(f"{number}.{k}", language, words, spans, pos, predicate)
+
+
+def _is_predicate(path: Path, row: _Row, layout: Layout) -> bool:
+    has_roleset = len(row.cells) > layout.roleset and row.cells[layout.roleset] not in NOTHING
+    if layout is BANKS and has_roleset != (row.cells[FLAG] == PREDICATE):
+        flag, roleset = row.cells[FLAG], row.cells[layout.roleset]
+        raise at_line(
+            path,
+            row.line,
+            f"expected {PREDICATE} in column 9 and a roleset in column 10, or neither, "
+            f"got {flag!r} and {roleset!r}",
+        )
+    return has_roleset
 
 
 def _short(role: str) -> str:
@@ -163,6 +215,4 @@ def _with_roles(sentence: Sentence, labels: Sequence[str], left_out: Counter[str
         return sentence
     kept = tuple(span for span in sentence.spans if span.label in labels)
     left_out["arguments of other roles"] += len(sentence.spans) - len(kept)
-    return Sentence(
-        sentence.id, sentence.language, sentence.tokens, kept, sentence.pos, sentence.predicate
-    )
+    return replace(sentence, spans=kept)

@@ -22,7 +22,8 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert all(
-        f"  {name} " in shown.stdout for name in ("run", "report", "sync", "score", "doctor")
+        f"  {name} " in shown.stdout
+        for name in ("run", "report", "sync", "data", "score", "doctor")
     )
     assert shown.stdout.splitlines()[-1] == "[]"
 

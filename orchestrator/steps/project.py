@@ -57,9 +57,8 @@ class ProjectStep(Step):
         corpus = self._translated(source, around.store)
         embed = self._word_encoder(around.device)
         aligner = make_aligner(
-            self.aligner,
+            f"{self.aligner}:{self.links.path}" if self.links else self.aligner,
             self.alignment,
-            path=self.links.path if self.links else None,
             embed=embed,
             extra=[
                 pair

@@ -6,7 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from orchestrator.fingerprints import file_hash, fingerprint, placement
-from projection.corpora import Format, Part, read_corpus, take
+from projection.columns import Block
+from projection.corpora import Format, Part, join, read_corpus, take
+from projection.errors import InputError
+from projection.hub import HubSettings, corpus_of_blocks, read_dataset_blocks
 from projection.records import Corpus, Sentence
 
 CORPORA_AT_HAND = 4
@@ -27,12 +30,63 @@ class InputFile:
         """The file in ``path`` as it is now."""
         return cls(path=path, encoding=encoding, content=file_hash(path))
 
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return str(self.path)
+
+    def read(self, source: "Source") -> Corpus:
+        """The labelled corpus in it."""
+        return read_corpus(
+            [self.path], source.language, source.form, labels=source.labels, encoding=self.encoding
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputDataset:
+    """A Hugging Face dataset known by its content; hub, revision and folder say where it is."""
+
+    settings: HubSettings = placement()
+    content: str
+    """SHA-256 of its words and tags."""
+
+    @classmethod
+    def at(cls, settings: HubSettings) -> "InputDataset":
+        """The dataset as it is now.
+
+        Raises:
+            InputError: It cannot be had or read.
+        """
+        return cls(settings=settings, content=_dataset_hash(read_dataset_blocks(settings)))
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.settings.name
+
+    def read(self, source: "Source") -> Corpus:
+        """The labelled corpus in it.
+
+        Raises:
+            InputError: It is no longer what it was.
+        """
+        blocks = read_dataset_blocks(self.settings)
+        if _dataset_hash(blocks) != self.content:
+            raise InputError(
+                f"{self.name}: has changed since the study was planned; start it again"
+            )
+        return corpus_of_blocks(self.settings, blocks, source.language, source.labels)
+
+
+def _dataset_hash(blocks: Sequence[Block]) -> str:
+    return fingerprint([[block.tokens, block.tags] for block in blocks])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A labelled corpus: the files, and how they are read."""
+    """A labelled corpus: the files or the dataset, and how they are read."""
 
-    files: tuple[InputFile, ...]
+    files: tuple[InputFile | InputDataset, ...]
     language: str
     form: Format
     labels: tuple[str, ...]
@@ -51,20 +105,14 @@ class Source:
     @property
     def paths(self) -> str:
         """For messages."""
-        return ", ".join(str(file.path) for file in self.files)
+        return ", ".join(file.name for file in self.files)
 
 
 @lru_cache(maxsize=CORPORA_AT_HAND)
 def _read(source: Source) -> Corpus:
     if source.part is not None:
         return take(_read(replace(source, part=None)), source.part)
-    return read_corpus(
-        [file.path for file in source.files],
-        source.language,
-        source.form,
-        labels=source.labels,
-        encoding=source.files[0].encoding,
-    )
+    return join([file.read(source) for file in source.files])
 
 
 @dataclass(frozen=True, kw_only=True)
