@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from projection.errors import InputError
+from projection.parallel import Unusable
 from projection.translators import (
     LanguagePair,
     TranslationError,
@@ -34,7 +35,7 @@ from projection.translators import (
 from projection.translators.apertium import Apertium, installed_modes
 from projection.translators.base import Limits, batches
 from projection.translators.blocks import translate_blocks
-from projection.translators.quality import Unusable, check_languages, unusable
+from projection.translators.quality import check_languages, unusable
 from projection.translators.text import to_text, to_words
 from tests.generators import law
 from tests.tiny import WORDS
