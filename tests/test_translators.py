@@ -166,6 +166,11 @@ USABLE = {
     "nothing": ("He never went there", "", Unusable.EMPTY),
     "a copy": ("He never went there", "he never WENT there", Unusable.COPIED),
     "a name": ("Anna Berg , Oslo", "Anna Berg , Oslo", None),
+    "names and scores": (
+        "Essex 194 - D. Rix not out , J. Lo v Kent",
+        "Essex 194 - D. Rix not out , J. Lo v Kent",
+        None,
+    ),
     "numbers": ("1 2 3 4 5 6", "1 2 3 4 5 6", None),
     "too long": ("One two three", "uno dos tres " * 4, Unusable.LENGTH),
     "short and longer": ("No", "no lo creo así", None),
