@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from orchestrator.align import align
 from orchestrator.cli import xlwarm
 from orchestrator.output import write_whole
+from orchestrator.project import project
+from orchestrator.translate import translate
+from projection.aligners import AlignmentSettings
 from projection.columns import DOCSTART, read_blocks, read_columns
 from projection.errors import InputError
+from projection.mapping import MappingSettings
 
 XLWARM = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
 CORPUS = Path(__file__).parents[1] / "experiments" / "quickstart"
@@ -324,3 +329,13 @@ def test_translate_refuses_settings_that_the_translator_does_not_read(files):
     command = ["translate", "--source", files / "en.conll", "--languages", "en-es", "--out", "-"]
     with pytest.raises(InputError, match="the translator apertium does not read model"):
         _invoke(*command, "--translator", "apertium", "--model", "x")
+
+
+def test_the_users_page_explains_every_setting():
+    page = (CORPUS.parents[1] / "docs" / "projection.md").read_text()
+    settings = [f"alignment.{key}" for key in AlignmentSettings.model_fields]
+    settings += [f"mapping.{key}" for key in MappingSettings.model_fields if key != "rule"]
+    assert [one for one in settings if f"`{one}`" not in page] == []
+    for command in (align, project, translate):
+        options = [one for each in command.params for one in each.opts if one.startswith("--")]
+        assert [one for one in options if f"`{one}" not in page and f" {one} " not in page] == []
