@@ -28,7 +28,7 @@ from projection.project import project_corpus
 from projection.records import Alignment, Span
 from projection.recovery import Recovery
 from projection.schemes import TagScheme, decode_tags
-from projection.scoring import score_spans
+from projection.scoring import score_spans, span_errors
 
 ENCODER, LAYER = "bundled:multilingual-e5-small", 7
 GOLD = {"es": "en2es/DeepL.Iker.{}.tsv", "fr": "en2fr/Nayla.DeepL.{}.tsv"}
@@ -121,25 +121,6 @@ MAPPED: Mapping[str, MappingSettings] = {
 }
 
 
-def error_kinds(gold: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]) -> Counter[str]:
-    """What is wrong: target windows that are too long, too short, shifted, spurious or missing."""
-    kinds: Counter[str] = Counter()
-    for right, given in zip(gold, found, strict=True):
-        for span in set(given) - set(right):
-            meets = [one for one in right if one.start < span.end and span.start < one.end]
-            kinds[_kind(span, meets[0]) if meets else "spurious"] += 1
-        kinds["missing"] += sum(
-            all(one.end <= span.start or span.end <= one.start for one in given) for span in right
-        )
-    return kinds
-
-
-def _kind(span: Span, gold: Span) -> str:
-    if span.start <= gold.start and span.end >= gold.end:
-        return "too long"
-    return "too short" if gold.start <= span.start and span.end <= gold.end else "shifted"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -185,7 +166,9 @@ def _show(row, each, alignments, seconds, embed, kinds) -> None:
     cells = [f"{each.score(spans):.1f}" for spans in found.values()]
     print(f"| {row} | {each.name} |", " | ".join(cells), f"| {seconds:.1f} |", flush=True)
     if kinds:
-        print(dict(error_kinds(each.gold, found["best"])), file=sys.stderr)
+        both = zip(each.gold, found["best"], strict=True)
+        kinds = Counter(error for sides in both for _, error in span_errors(*sides))
+        print({str(kind): count for kind, count in kinds.items()}, file=sys.stderr)
 
 
 Row = tuple[str, Sequence[Alignment], float]

@@ -14,6 +14,15 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "report": ("experiments.report:report", "Show the results of a study."),
         "sync": ("experiments.run:sync", "Log a study's finished results to MLflow again."),
         "data": ("experiments.data:data", "Count a study's corpora, beside the paper's."),
+        "translate": (
+            "orchestrator.translate:translate",
+            "Translate a labelled corpus, block for block.",
+        ),
+        "align": ("orchestrator.align:align", "Align the words of parallel text."),
+        "project": (
+            "orchestrator.project:project",
+            "Carry the labels of a corpus over to its translation.",
+        ),
         "score": ("orchestrator.score:score", "Score predicted spans against gold ones."),
         "doctor": ("orchestrator.doctor:doctor", "Say what this machine has and lacks."),
     }

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from projection.aligners import PHARAOH, AlignmentSettings, split_aligner
+from projection.aligners import PHARAOH, AlignmentSettings, needs_encoder, split_aligner
 from projection.corpora import Format
 from projection.hub import HubSettings
 from projection.mapping import PAPER, MappingSettings, mapping_named
@@ -67,7 +67,13 @@ Translation = Annotated[
 
 
 def _mapping(value: object) -> object:
-    return mapping_named(value) if isinstance(value, str) else value
+    """A name, or settings of one's own, perhaps on top of those that a ``name`` stands for."""
+    if isinstance(value, str):
+        return mapping_named(value)
+    if isinstance(value, Mapping) and "name" in value:
+        given = dict(value)
+        return mapping_named(str(given.pop("name"))).model_dump(exclude_unset=True) | given
+    return value
 
 
 EVERY = "*"
@@ -83,7 +89,46 @@ def _by_language(value: object) -> object:
     return {EVERY: value}
 
 
-class DataSettings(BaseModel, frozen=True, extra="forbid"):
+class ProjectionSettings(BaseModel, frozen=True, extra="forbid"):
+    """How translations get their labels."""
+
+    aligner: str = "fast_align"
+    """fast_align, eflomal, hmm, ibm1, embedding, best, systran, program:fast_align,
+    program:eflomal or pharaoh:PATH."""
+    alignment: AlignmentSettings = AlignmentSettings()
+    encoder: str = "bundled:multilingual-e5-small"
+    """The backbone whose word vectors the aligners ``embedding`` and ``best`` compare."""
+    parallel_text: tuple[File, ...] = ()
+    """Files of ``source ||| target`` lines that statistical aligners are trained on, too."""
+    mapping: Annotated[MappingSettings, BeforeValidator(_mapping)] = PAPER
+    """span-to-span, word-to-word, best, or settings of one's own."""
+
+    @property
+    def links(self) -> str | None:
+        """Path of alignments that were made before, or None; in a study with ``{language}``."""
+        name, rest = split_aligner(self.aligner)
+        return rest if name == PHARAOH else None
+
+    @property
+    def compares_words(self) -> bool:
+        """True if the alignment or the mapping needs the word vectors of ``encoder``."""
+        return needs_encoder(self.aligner, self.alignment) or self.mapping.rescore
+
+    @field_validator("aligner")
+    @classmethod
+    def _known_aligner(cls, text: str) -> str:
+        split_aligner(text)
+        return text
+
+    @field_validator("alignment")
+    @classmethod
+    def _known_second(cls, settings: AlignmentSettings) -> AlignmentSettings:
+        if settings.second is not None and split_aligner(settings.second)[0] == PHARAOH:
+            raise ValueError("second cannot be a file of links; make that the aligner")
+        return settings
+
+
+class DataSettings(ProjectionSettings):
     """Where the corpora are and how the translations get their labels."""
 
     train: Labelled
@@ -98,16 +143,6 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     """Labelled test file of every target language."""
     translations: Annotated[dict[str, Translation], BeforeValidator(_by_language)]
     """Of ``train`` into every target language: a block-parallel file, or a translator."""
-    aligner: str = "fast_align"
-    """fast_align, eflomal, hmm, ibm1, embedding, best, systran, program:fast_align,
-    program:eflomal or pharaoh:PATH."""
-    alignment: AlignmentSettings = AlignmentSettings()
-    encoder: str = "bundled:multilingual-e5-small"
-    """The backbone whose word vectors the aligners ``embedding`` and ``best`` compare."""
-    parallel_text: tuple[File, ...] = ()
-    """Files of ``source ||| target`` lines that statistical aligners are trained on, too."""
-    mapping: Annotated[MappingSettings, BeforeValidator(_mapping)] = PAPER
-    """span-to-span, word-to-word, best, or settings of one's own."""
 
     def test_of(self, language: str) -> FileSettings | HubSettings:
         """The test file of one language."""
@@ -116,25 +151,6 @@ class DataSettings(BaseModel, frozen=True, extra="forbid"):
     def translation_of(self, language: str) -> FileSettings | TranslatorSettings:
         """Where the translation into one language comes from."""
         return self.translations.get(language) or self.translations[EVERY]
-
-    @property
-    def links(self) -> str | None:
-        """Path, with ``{language}``, of alignments that were made before, or None."""
-        name, rest = split_aligner(self.aligner)
-        return rest if name == PHARAOH else None
-
-    @field_validator("aligner")
-    @classmethod
-    def _known_aligner(cls, text: str) -> str:
-        split_aligner(text)
-        return text
-
-    @field_validator("alignment")
-    @classmethod
-    def _known_second(cls, settings: AlignmentSettings) -> AlignmentSettings:
-        if settings.second is not None and split_aligner(settings.second)[0] == PHARAOH:
-            raise ValueError("second cannot be a file of links; make that the aligner")
-        return settings
 
     @model_validator(mode="after")
     def _one_dev(self) -> "DataSettings":

@@ -16,7 +16,7 @@ from orchestrator.steps.sources import UnlabelledSource
 from orchestrator.steps.warmup import WarmupStep
 from orchestrator.study import Study
 from orchestrator.study_data import StudyData
-from projection.aligners import PHARAOH, needs_encoder
+from projection.aligners import PHARAOH
 from projection.mapping import Rule
 from projection.schemes import TagScheme
 from trainers.backbones import checkpoint_hash, resolve_checkpoint
@@ -134,9 +134,7 @@ def _projection(study: Study, data: StudyData, language: str) -> ProjectStep:
 
 def _encoder(data: DataSettings) -> Path | None:
     """Checkpoint of the encoder that the alignment or the mapping compares words with."""
-    if needs_encoder(data.aligner, data.alignment) or data.mapping.rescore:
-        return resolve_checkpoint(data.encoder)
-    return None
+    return resolve_checkpoint(data.encoder) if data.compares_words else None
 
 
 def _spec(

@@ -1,7 +1,5 @@
 """What the data settings of a study stand for: corpora, translations, links."""
 
-from pathlib import Path
-
 from orchestrator.data_settings import FileSettings
 from orchestrator.steps.sources import InputDataset, InputFile, Source
 from orchestrator.steps.translate import TranslateStep, translator_version
@@ -11,10 +9,10 @@ from projection.corpora import Format, Part, Side
 from projection.errors import InputError
 from projection.hub import HubSettings
 from projection.inputs import check_inputs
-from projection.parallel import ParallelCorpus, read_parallel_text, read_translation
+from projection.parallel import read_parallel_text
 from projection.records import Corpus
 from projection.translators import LanguagePair, TranslatorSettings
-from projection.translators.quality import check_languages
+from projection.translators.quality import read_usable
 
 
 class StudyData:
@@ -125,10 +123,7 @@ class StudyData:
     def _check_parallel(self, train: Corpus, language: str) -> None:
         translation, links = self.translation(language), self.links(language)
         if isinstance(translation, InputFile):
-            pairs = read_translation(
-                train, translation.path, language, encoding=translation.encoding
-            )
-            self._check_languages(pairs, translation.path)
+            pairs = read_usable(train, translation.path, language, encoding=translation.encoding)
             if links:
                 PharaohFile(links.path).align(pairs)
         elif links:
@@ -138,11 +133,6 @@ class StudyData:
             )
         for extra in self.parallel_text(language):
             read_parallel_text(extra.path, extra.encoding)
-
-    def _check_languages(self, pairs: ParallelCorpus, path: Path) -> None:
-        sources, targets = zip(*pairs.texts, strict=True)
-        pair = LanguagePair(self._study.source, pairs.language)
-        check_languages(sources, targets, pair, str(path))
 
 
 def _refuse_other_labels(source: Source, corpus: Corpus, known: tuple[str, ...]) -> None:

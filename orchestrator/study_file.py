@@ -34,7 +34,7 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     if not isinstance(content, dict):
         raise at_line(path, 1, "expected a study: keys such as name, task, backbone, source")
     content["data_root"] = str(path.parent / str(content.get("data_root", ".")))
-    overridden = [_override(content, one) for one in overrides]
+    overridden = [override(content, one) for one in overrides]
     try:
         study = Study.model_validate(content)
     except ValidationError as errors:
@@ -49,7 +49,12 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     return study
 
 
-def _override(content: dict[str, Any], text: str) -> tuple[str, ...]:
+def override(content: dict[str, Any], text: str) -> tuple[str, ...]:
+    """Put ``key=value`` over nested settings; returns the parts of the key.
+
+    Raises:
+        InputError: It is not of that form.
+    """
     key, equals, value = text.partition("=")
     keys = tuple(key.split("."))
     if not equals or not all(keys):
@@ -72,18 +77,24 @@ def _explain(
     overridden: Sequence[tuple[str, ...]],
     error: ErrorDetails,
 ) -> str:
-    keys = [key for key in error["loc"] if isinstance(key, str | int)]
+    return _where(path, tree, overridden, error["loc"]) + problem_in(error, Study)
+
+
+def problem_in(error: ErrorDetails, settings: type[BaseModel]) -> str:
+    """What is wrong with one of ``settings``, its dotted name first."""
+    keys = error["loc"]
     dotted = ".".join(str(key) for key in keys)
     problem = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        problem = f"unknown key {keys[-1]!r}{nearest(str(keys[-1]), _known(keys[:-1]))}"
+        known = _known(settings, keys[:-1])
+        problem = f"unknown key {keys[-1]!r}{nearest(str(keys[-1]), known)}"
     elif error["type"] == "missing":
         problem = f"{dotted} is missing"
     elif error["type"] != "value_error":
         problem = f"{dotted}: {problem}, got {error['input']!r}"
     elif dotted:
         problem = f"{dotted}: {problem}"
-    return _where(path, tree, overridden, keys) + problem
+    return problem
 
 
 def _where(
@@ -96,16 +107,16 @@ def _where(
     return f"{path}:{_line(tree, keys)}: "
 
 
-def _known(keys: Sequence[Key]) -> list[str]:
-    """Keys that the settings at ``keys`` may have."""
-    model: Any = Study
+def _known(settings: type[BaseModel], keys: Sequence[Key]) -> list[str]:
+    """Keys that the part of ``settings`` at ``keys`` may have."""
+    model: Any = settings
     for key in keys:
         field = model.model_fields.get(key) if hasattr(model, "model_fields") else None
         model = field.annotation if field else None
     known = (
         list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
     )
-    return known or list(Study.model_fields)
+    return known or list(settings.model_fields)
 
 
 def _line(node: yaml.Node | None, keys: Sequence[Key]) -> int:

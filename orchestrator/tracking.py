@@ -29,6 +29,7 @@ from orchestrator.results import (
 )
 from orchestrator.steps.base import Step
 from orchestrator.steps.evaluate import PREDICTIONS
+from orchestrator.steps.project import AUDIT, AUDIT_PAGE, COUNTS
 from orchestrator.store import StepStore
 
 ARTEFACTS = "mlflow-artefacts"
@@ -211,11 +212,11 @@ class Tracker:
         for name, text in texts.items():
             self._client.log_text(self._parent, text, name)
         for projection in self._plan.specs[0].model.encoding.projections:
-            counts = self._store.folder(projection) / "counts.json"
-            if counts.exists():
-                self._client.log_text(
-                    self._parent, counts.read_text(), f"projection/{projection.language}.json"
-                )
+            for name in (COUNTS, AUDIT, AUDIT_PAGE):
+                path = self._store.folder(projection) / name
+                if path.exists():
+                    folder = f"projection/{projection.language}"
+                    self._client.log_artifact(self._parent, str(path), folder)
         self._client.set_terminated(self._parent, status)
 
 

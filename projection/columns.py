@@ -19,6 +19,7 @@ from projection.schemes import (
     OUTSIDE,
     Detected,
     TagScheme,
+    count_irregular,
     decode_tags,
     detect_scheme,
     encode_tags,
@@ -168,7 +169,8 @@ def read_columns(
         path: Plain or gzipped.
         language: Put on every sentence.
         labels: The labels that may occur; empty for any.
-        scheme: Scheme of the tags; found out if None.
+        scheme: Scheme of the tags; found out if None. If it is named, any number of ill-formed
+            spans is read by conlleval's rules, as a scorer must.
         encoding: Of the text.
 
     Returns:
@@ -176,7 +178,8 @@ def read_columns(
         that is block-parallel carries the same ids whether it kept the markers or not.
 
     Raises:
-        InputError: Unreadable file, ill-formed row, illegal tag, mixed tag schemes.
+        InputError: Unreadable file, ill-formed row, illegal tag, mixed tag schemes; or all tags
+            are well formed in another scheme than the one named.
     """
     blocks = read_blocks(path, encoding)
     for block in blocks:
@@ -194,10 +197,7 @@ def labelled_columns(
     """
     markers = sum(block.is_docstart for block in blocks)
     kept = [(k, block) for k, block in enumerate(blocks) if block.tokens and not block.is_docstart]
-    try:
-        detected = detect_scheme(block.tags for _, block in kept)
-    except ValueError as error:
-        raise InputError(f"{where}: {error}") from None
+    detected = _detect(where, [block.tags for _, block in kept], scheme)
     read_as = scheme or detected.scheme
     sentences = tuple(
         Sentence(f"{language}-{k}", language, block.tokens, tuple(decode_tags(block.tags, read_as)))
@@ -217,6 +217,15 @@ def labelled_columns(
         dict(+left_out),
     )
     return ColumnFile(corpus, detected)
+
+
+def _detect(where: str, sentences: Sequence[Sequence[str]], named: TagScheme | None) -> Detected:
+    try:
+        return detect_scheme(sentences)
+    except ValueError as error:
+        if named is None:
+            raise InputError(f"{where}: {error}") from None
+    return Detected(named, count_irregular(sentences, named))
 
 
 def _check_tags(path: Path, block: Block, labels: Sequence[str]) -> None:
@@ -250,16 +259,13 @@ def check_tag(tag: str, labels: Sequence[str] = ()) -> None:
 def write_columns(sentences: Iterable[Sentence], out: TextIO, scheme: TagScheme) -> None:
     """Write ``word<TAB>tag`` rows, a blank line after every sentence.
 
-    The rows of a sentence with a predicate have ``V`` (at the predicate) or ``_`` between the two.
+    If any sentence has a predicate, all rows have ``V`` (at the predicate) or ``_`` in between.
     """
-    for sentence in sentences:
+    every = list(sentences)
+    flagged = any(sentence.predicate is not None for sentence in every)
+    for sentence in every:
         tags = encode_tags(sentence.spans, len(sentence.tokens), scheme)
         for k, (token, tag) in enumerate(zip(sentence.tokens, tags, strict=True)):
-            out.write(f"{token}\t{_flag(sentence.predicate, k)}{tag}\n")
+            flag = ("V\t" if k == sentence.predicate else "_\t") if flagged else ""
+            out.write(f"{token}\t{flag}{tag}\n")
         out.write("\n")
-
-
-def _flag(predicate: int | None, word: int) -> str:
-    if predicate is None:
-        return ""
-    return "V\t" if word == predicate else "_\t"

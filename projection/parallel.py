@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum, auto
 from operator import itemgetter
 from pathlib import Path
 
@@ -35,6 +36,24 @@ class TranslatedPair:
     sentences: tuple[Sentence, ...] = ()
 
 
+class Unusable(StrEnum):
+    """Why a translation is dropped."""
+
+    EMPTY = auto()
+    COPIED = auto()
+    """It is its source."""
+    LENGTH = auto()
+    """One side is so much longer than the other that they cannot say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnusablePair:
+    """A block whose translation cannot be used, with what stands there instead of one."""
+
+    pair: TranslatedPair
+    reason: Unusable
+
+
 @dataclass(frozen=True, slots=True)
 class ParallelCorpus:
     """A labelled corpus and its translation, in file order.
@@ -43,13 +62,19 @@ class ParallelCorpus:
         language: Of the translation.
         pairs: The blocks that carry labelled sentences and have a translation.
         num_blocks: How many blocks the source file has, labelled or not.
-        untranslated: Sentences without a usable translation.
+        untranslated: The blocks that carry labelled sentences and have no usable translation.
     """
 
     language: str
     pairs: tuple[TranslatedPair, ...]
     num_blocks: int
-    untranslated: tuple[Sentence, ...] = ()
+    untranslated: tuple[UnusablePair, ...] = ()
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """The labelled sentences: those of the pairs, then those without a translation."""
+        every = [*self.pairs, *(one.pair for one in self.untranslated)]
+        return [sentence for pair in every for sentence in pair.sentences]
 
     @property
     def texts(self) -> list[TextPair]:
@@ -73,15 +98,16 @@ def pair_up(corpus: Corpus, translations: Sequence[Words | None], language: str)
     on_block: dict[int, list[Sentence]] = {}
     for sentence, block in zip(corpus.sentences, corpus.block_of, strict=True):
         on_block.setdefault(block, []).append(sentence)
-    pairs: list[TranslatedPair] = []
-    untranslated: list[Sentence] = []
-    for block, sentences in sorted(on_block.items()):
-        target = translations[block]
-        if target:
-            pairs.append(TranslatedPair(block, corpus.blocks[block], target, tuple(sentences)))
-        else:
-            untranslated += sentences
-    return ParallelCorpus(language, tuple(pairs), len(corpus.blocks), tuple(untranslated))
+    every = [
+        TranslatedPair(block, corpus.blocks[block], translations[block] or (), tuple(sentences))
+        for block, sentences in sorted(on_block.items())
+    ]
+    return ParallelCorpus(
+        language,
+        tuple(pair for pair in every if pair.target),
+        len(corpus.blocks),
+        tuple(UnusablePair(pair, Unusable.EMPTY) for pair in every if not pair.target),
+    )
 
 
 def read_translation(
@@ -90,7 +116,8 @@ def read_translation(
     """Pair ``corpus`` with the translation in ``path``, block k with block k.
 
     Blocks without a labelled sentence (``-DOCSTART-``) are told by the source side alone, because
-    translators turn such markers into ordinary words.
+    translators turn such markers into ordinary words. Whether the words are a translation is not
+    asked here but in :mod:`projection.translators.quality`.
 
     Args:
         corpus: The labelled source.

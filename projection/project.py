@@ -7,11 +7,12 @@ from itertools import repeat
 
 from projection.aligners.base import EmbedWords
 from projection.aligners.embedding import PAIRS_AT_ONCE
+from projection.columns import DOCSTART
 from projection.edges import trim_edges
 from projection.inputs import UNKNOWN_POS
 from projection.mapping import MappingSettings, Rule, Vectors, map_spans, map_words
 from projection.parallel import ParallelCorpus, TranslatedPair
-from projection.records import Alignment, DropReason, Projection, Sentence
+from projection.records import Alignment, Corpus, DropReason, Projection, Sentence
 from projection.windows import longest_word
 
 
@@ -49,8 +50,7 @@ def project_corpus(
         embed: Word vectors, if ``mapping.rescore`` asks for them.
 
     Returns:
-        One projection for every labelled sentence: those of the pairs in their order, then those
-        without a translation.
+        One projection for every labelled sentence, in the order of ``corpus.sentences``.
     """
     all_vectors = _vectors(corpus, embed) if mapping.rescore else repeat(None)
     projections = [
@@ -60,7 +60,11 @@ def project_corpus(
     ]
     if mapping.trim_edges:
         projections = trim_edges(projections)
-    lost = [Projection.lost(one, DropReason.UNTRANSLATED) for one in corpus.untranslated]
+    lost = [
+        Projection.lost(sentence, DropReason.UNTRANSLATED)
+        for one in corpus.untranslated
+        for sentence in one.pair.sentences
+    ]
     return projections + lost
 
 
@@ -129,3 +133,30 @@ def count_projections(projections: Sequence[Projection]) -> ProjectionCounts:
 def labelled(projections: Sequence[Projection]) -> list[Sentence]:
     """The pseudo-labelled sentences."""
     return [projection.sentence for projection in projections if projection.sentence]
+
+
+def in_blocks(
+    source: Corpus, corpus: ParallelCorpus, projections: Sequence[Projection]
+) -> list[Sentence]:
+    """The pseudo-labelled sentences, with something in the place of every one that was lost.
+
+    Args:
+        source: The labelled source.
+        corpus: ``source`` and its translation.
+        projections: As :func:`project_corpus` gives them.
+
+    Returns:
+        For every block of ``source``, in order, the sentences that stand on it. A block without
+        any, and a sentence that was lost, is the marker ``-DOCSTART-`` alone: readers of column
+        files take that for no sentence, so nobody trains on it, and block k stays block k.
+    """
+    of_sentence = {
+        sentence.id: projection.sentence
+        for sentence, projection in zip(corpus.sentences, projections, strict=True)
+    }
+    on_block: list[list[Sentence]] = [[] for _ in source.blocks]
+    for sentence, block in zip(source.sentences, source.block_of, strict=True):
+        marker = Sentence(sentence.id, corpus.language, (DOCSTART,))
+        on_block[block].append(of_sentence[sentence.id] or marker)
+    nothing = Sentence("", corpus.language, (DOCSTART,))
+    return [sentence for sentences in on_block for sentence in sentences or [nothing]]

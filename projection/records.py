@@ -122,6 +122,14 @@ class Alignment:
     def __repr__(self) -> str:
         return f"Alignment({list(self.pairs)})"
 
+    def __str__(self) -> str:
+        """In Pharaoh's notation.
+
+        >>> str(Alignment([(1, 0), (0, 2)]))
+        '0-2 1-0'
+        """
+        return " ".join(f"{i}-{j}" for i, j in self.pairs)
+
     def check(self, source_length: int, target_length: int) -> None:
         """Refuse a pair outside ``source_length`` x ``target_length`` words.
 

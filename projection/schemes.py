@@ -131,6 +131,13 @@ def decode_strict(tags: Sequence[str], scheme: TagScheme) -> list[Span]:
     return [span for span in decoded if _well_formed(tags[span.start : span.end], scheme)]
 
 
+def count_irregular(sentences: Iterable[Sequence[str]], scheme: TagScheme) -> int:
+    """How many spans, by conlleval's rules, are not well formed in ``scheme``."""
+    return sum(
+        len(decode_tags(tags, scheme)) - len(decode_strict(tags, scheme)) for tags in sentences
+    )
+
+
 def _well_formed(chunk: Sequence[str], scheme: TagScheme) -> bool:
     prefixes = "".join(tag[0] for tag in chunk)
     if scheme is TagScheme.BIOES:

@@ -23,7 +23,17 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert all(
         f"  {name} " in shown.stdout
-        for name in ("run", "report", "sync", "data", "score", "doctor")
+        for name in (
+            "run",
+            "report",
+            "sync",
+            "data",
+            "translate",
+            "align",
+            "project",
+            "score",
+            "doctor",
+        )
     )
     assert shown.stdout.splitlines()[-1] == "[]"
 
@@ -44,6 +54,21 @@ def test_score_prints_precision_recall_and_f1_worked_by_hand(gold: Path, tmp_pat
         "Anna B-PER\nBerg I-PER\nlebt B-MISC\nin O\nOslo B-LOC\n\nNordic B-ORG\nRail O\n"
     )
     done = _xlwarm("score", str(gold), str(predicted))
+    assert done.returncode == 0
+    (micro,) = (line.split() for line in done.stdout.splitlines() if line.strip().startswith("all"))
+    assert micro == ["all", "50.00", "66.67", "57.14", "2", "3", "4"]
+
+
+def test_score_reads_any_number_of_ill_formed_spans_if_the_scheme_is_named(
+    gold: Path, tmp_path: Path
+) -> None:
+    predicted = tmp_path / "predicted.conll"
+    # Two of four spans begin with I-, which conlleval reads as a beginning: two right of four.
+    predicted.write_text(
+        "Anna I-PER\nBerg I-PER\nlebt B-MISC\nin O\nOslo I-LOC\n\nNordic B-ORG\nRail O\n"
+    )
+    assert "mixed tag schemes" in _xlwarm("score", str(gold), str(predicted)).stderr
+    done = _xlwarm("score", str(gold), str(predicted), "--scheme", "bio")
     assert done.returncode == 0
     (micro,) = (line.split() for line in done.stdout.splitlines() if line.strip().startswith("all"))
     assert micro == ["all", "50.00", "66.67", "57.14", "2", "3", "4"]

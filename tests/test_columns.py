@@ -126,6 +126,13 @@ def test_a_file_in_another_scheme_than_the_one_named_is_refused(file):
         read_columns(file(TWO), "de", scheme=TagScheme.BIOES)
 
 
+def test_ill_formed_spans_are_counted_if_the_scheme_is_named(file):
+    rows = "a I-PER\n\nb B-LOC\nc I-PER\n\nd B-LOC\n"
+    read = read_columns(file(rows), "de", scheme=TagScheme.BIO)
+    assert read.detected == Detected(TagScheme.BIO, 2)
+    assert [len(sentence.spans) for sentence in read.corpus.sentences] == [1, 2, 1]
+
+
 @pytest.mark.parametrize("scheme", TagScheme)
 def test_a_file_without_spans_is_of_every_scheme(file, scheme):
     [sentence] = read_columns(file("Anna O\nsingt O\n"), "de", scheme=scheme).corpus.sentences

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from projection.edges import MIN_COUNT, trim_edges
 from projection.errors import InputError
 from projection.mapping import MAPPINGS, Conflicts, MappingSettings, map_spans, mapping_named
-from projection.parallel import ParallelCorpus, TranslatedPair
+from projection.parallel import ParallelCorpus, TranslatedPair, Unusable, UnusablePair
 from projection.project import count_projections, project_corpus
 from projection.records import Alignment, DropReason, Projection, Sentence, Span
 from projection.recovery import Recovery, find_copy
@@ -187,7 +187,8 @@ def test_arguments_are_lost_with_their_predicate_and_all_with_their_translation(
         TranslatedPair(0, words, ("come", "sopa"), (eats,)),
         TranslatedPair(1, words, ("sopa",), (other,)),
     )
-    corpus = ParallelCorpus("es", pairs, 3, untranslated=(eats,))
+    unusable = UnusablePair(TranslatedPair(2, words, (), (eats,)), Unusable.EMPTY)
+    corpus = ParallelCorpus("es", pairs, 3, (unusable,))
     links = [Alignment([(0, 0), (1, 0), (2, 1)]), Alignment([(2, 0)])]
     kept, lost, untranslated = project_corpus(corpus, links, MappingSettings(one_word=True))
     assert kept.sentence == Sentence(

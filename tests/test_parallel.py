@@ -6,7 +6,7 @@ import pytest
 
 from projection.columns import read_columns
 from projection.errors import InputError
-from projection.parallel import parse_pharaoh, read_pharaoh, read_translation
+from projection.parallel import Unusable, parse_pharaoh, read_pharaoh, read_translation
 from projection.records import Alignment
 
 SOURCE = "-DOCSTART- O\n\nAnna B-PER\nsings O\n\n-DOCSTART- O\n\nin O\nOslo B-LOC\n"
@@ -83,7 +83,9 @@ def test_a_translation_that_does_not_fit_is_refused(pair_up, translation, messag
 def test_a_sentence_with_an_empty_translation_is_told_apart(pair_up):
     corpus = pair_up("DOK\nAnna singt\nDOK\n \n")
     assert [pair.block for pair in corpus.pairs] == [1]
-    assert [sentence.id for sentence in corpus.untranslated] == ["en-3"]
+    [lost] = corpus.untranslated
+    assert ([one.id for one in lost.pair.sentences], lost.reason) == (["en-3"], Unusable.EMPTY)
+    assert [one.id for one in corpus.sentences] == ["en-1", "en-3"]
 
 
 def test_line_k_of_an_alignment_file_is_for_block_k(pair_up, pharaoh):

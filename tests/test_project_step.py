@@ -11,6 +11,7 @@ from orchestrator.steps.base import Step, Surroundings, perform
 from orchestrator.steps.project import SENTENCES
 from orchestrator.store import StepStore
 from orchestrator.study_file import read_study
+from projection.columns import read_blocks
 from projection.jsonl import read_sentences
 from projection.records import Sentence
 from tests.studies import TRAIN_SENTENCES, write_study
@@ -43,6 +44,18 @@ def test_word_vectors_of_any_encoder_can_align_and_rescore(
     )
     assert len(sentences) == TRAIN_SENTENCES
     assert sum(len(sentence.spans) for sentence in sentences) > TRAIN_SENTENCES
+
+
+def test_single_translations_that_cannot_be_used_are_dropped_and_the_others_are_not(
+    study: Path,
+) -> None:
+    path = study.parent / "es.train.txt"
+    lines = path.read_text().splitlines()
+    copied = " ".join(read_blocks(study.parent / "en.train.conll")[3].tokens)
+    path.write_text("\n".join([*lines[:3], copied, "", "no " * 200, *lines[6:]]) + "\n")
+    sentences = _projected(study, "data.aligner=ibm1")
+    left = {f"en-{k}" for k in range(TRAIN_SENTENCES)} - {sentence.id for sentence in sentences}
+    assert left == {"en-3", "en-4", "en-5"}
 
 
 def test_extra_parallel_text_is_trained_on_and_not_labelled(study: Path) -> None:

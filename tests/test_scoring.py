@@ -7,7 +7,14 @@ from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
 
 from projection.records import Span
 from projection.schemes import TagScheme, encode_tags
-from projection.scoring import SpanScore, score_spans
+from projection.scoring import (
+    OverlapScore,
+    SpanError,
+    SpanScore,
+    score_overlaps,
+    score_spans,
+    span_errors,
+)
 from tests.generators import disjoint_spans, labels, law
 
 GOLD = [[Span(0, 2, "PER"), Span(3, 4, "LOC")], [Span(1, 2, "LOC")], []]
@@ -45,6 +52,43 @@ def test_equal_spans_in_other_sentences_do_not_match():
 def test_files_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="2 gold sentences but 1 predicted"):
         score_spans([[], []], [[]])
+
+
+def test_overlapping_spans_count_on_both_sides_if_their_labels_agree():
+    gold = [[Span(0, 4, "PER"), Span(5, 6, "LOC"), Span(7, 8, "LOC")]]
+    # Two pieces of one name, a place called a person, nothing for the last.
+    predicted = [[Span(0, 1, "PER"), Span(2, 5, "PER"), Span(5, 6, "PER")]]
+    score = score_overlaps(gold, predicted)
+    assert score == OverlapScore(found=1, gold=3, right=2, predicted=3)
+    assert (score.precision, score.recall) == pytest.approx((200 / 3, 100 / 3))
+    assert score.f1 == pytest.approx(400 / 9)
+    assert score_overlaps([[]], [[]]).f1 == 0.0
+
+
+ERRORS = {
+    "too long": (Span(1, 5, "PER"), SpanError.TOO_LONG),
+    "too long at one end": (Span(2, 5, "PER"), SpanError.TOO_LONG),
+    "too short": (Span(3, 4, "PER"), SpanError.TOO_SHORT),
+    "shifted": (Span(3, 5, "PER"), SpanError.SHIFTED),
+    "wrong label": (Span(2, 4, "LOC"), SpanError.WRONG_LABEL),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_a_wrong_span_is_told_by_how_it_lies_to_the_gold_one(case):
+    span, error = ERRORS[case]
+    assert span_errors([Span(2, 4, "PER")], [span]) == [(span, error)]
+
+
+def test_a_span_beside_all_gold_ones_is_spurious_and_they_are_missing():
+    gold, span = Span(0, 2, "PER"), Span(2, 3, "PER")
+    assert span_errors([gold], [span]) == [(span, SpanError.SPURIOUS), (gold, SpanError.MISSING)]
+
+
+def test_a_span_is_compared_with_the_gold_one_that_it_shares_most_words_with():
+    gold = [Span(0, 1, "PER"), Span(1, 4, "PER")]
+    assert span_errors(gold, [Span(0, 3, "PER")]) == [(Span(0, 3, "PER"), SpanError.SHIFTED)]
+    assert span_errors(gold, gold) == []
 
 
 @st.composite

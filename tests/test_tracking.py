@@ -1,5 +1,6 @@
 """MLflow as a view of the store: complete, nested, and never doubled."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from orchestrator.execute import run_steps
 from orchestrator.local import InProcessLauncher
 from orchestrator.plan import Plan, make_plan
 from orchestrator.results import results
+from orchestrator.steps.project import AUDIT, AUDIT_PAGE, COUNTS
 from orchestrator.store import StepStore
 from orchestrator.study_file import read_study
 from orchestrator.tracking import BackgroundTracking, Tracker
@@ -97,7 +99,21 @@ def test_artefacts_lie_in_the_store_and_not_in_the_working_directory(
     (study,) = _by_kind(_runs(uri))["study"]
     assert study.info.artifact_uri.startswith(store.root.as_uri())
     names = {path.name for path in store.root.glob("mlflow-artefacts/**/*") if path.is_file()}
-    assert {"report.txt", "report.md", "es.json", "de.json", "predictions.conll"} <= names
+    assert {"report.txt", "report.md", "predictions.conll"} <= names
+
+
+def test_the_audit_of_every_language_is_an_artefact_of_the_study(
+    plan: Plan, store: StepStore, uri: str
+) -> None:
+    (study,) = _by_kind(_runs(uri))["study"]
+    client = MlflowClient(tracking_uri=uri)
+    for projection in plan.specs[0].model.encoding.projections:
+        folder = f"projection/{projection.language}"
+        paths = [one.path for one in client.list_artifacts(study.info.run_id, folder)]
+        assert paths == [f"{folder}/{name}" for name in (AUDIT_PAGE, AUDIT, COUNTS)]
+        audit = json.loads((store.folder(projection) / AUDIT).read_text())
+        counts = json.loads((store.folder(projection) / COUNTS).read_text())
+        assert audit["spans"]["kept_by_label"] == counts["kept"]
 
 
 def test_a_model_run_has_its_settings_and_its_curves(uri: str) -> None:

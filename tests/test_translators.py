@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from projection.errors import InputError
+from projection.parallel import Unusable
 from projection.translators import (
     LanguagePair,
     TranslationError,
@@ -34,7 +35,7 @@ from projection.translators import (
 from projection.translators.apertium import Apertium, installed_modes
 from projection.translators.base import Limits, batches
 from projection.translators.blocks import translate_blocks
-from projection.translators.quality import Unusable, check_languages, unusable
+from projection.translators.quality import check_languages, unusable
 from projection.translators.text import to_text, to_words
 from tests.generators import law
 from tests.tiny import WORDS
@@ -165,6 +166,11 @@ USABLE = {
     "nothing": ("He never went there", "", Unusable.EMPTY),
     "a copy": ("He never went there", "he never WENT there", Unusable.COPIED),
     "a name": ("Anna Berg , Oslo", "Anna Berg , Oslo", None),
+    "names and scores": (
+        "Essex 194 - D. Rix not out , J. Lo v Kent",
+        "Essex 194 - D. Rix not out , J. Lo v Kent",
+        None,
+    ),
     "numbers": ("1 2 3 4 5 6", "1 2 3 4 5 6", None),
     "too long": ("One two three", "uno dos tres " * 4, Unusable.LENGTH),
     "short and longer": ("No", "no lo creo así", None),

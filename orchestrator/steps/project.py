@@ -1,26 +1,34 @@
 """``project``: pseudo-labels for one target language (paper §2.2)."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel
 
 from orchestrator.fingerprints import Json, placement
 from orchestrator.steps.base import Step, Surroundings
 from orchestrator.steps.sources import InputFile, Source
 from orchestrator.steps.translate import TRANSLATION, TranslateStep
 from orchestrator.store import StepStore
+from orchestrator.word_encoder import load_word_encoder
 from projection.aligners import AlignmentSettings, EmbedWords, make_aligner
+from projection.audit_cases import Case, make_cases
+from projection.audit_page import audit_texts
 from projection.jsonl import write_sentences
 from projection.mapping import MappingSettings
 from projection.parallel import ParallelCorpus, read_parallel_text, read_translation
 from projection.project import count_projections, labelled, project_corpus
 from projection.records import Corpus
+from projection.translators.quality import drop_unusable
 
 if TYPE_CHECKING:
     import torch
 
 SENTENCES = "sentences.jsonl"
+COUNTS, AUDIT, AUDIT_PAGE = "counts.json", "audit.json", "audit.html"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +36,7 @@ class ProjectStep(Step):
     """Align a translation with its labelled source and map the labels."""
 
     kind: ClassVar[str] = "project"
+    version: ClassVar[int] = 2
 
     language: str
     source: Source
@@ -52,7 +61,7 @@ class ProjectStep(Step):
         return self.encoder is not None
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
-        """Write ``sentences.jsonl`` and ``counts.json``."""
+        """Write ``sentences.jsonl``, ``counts.json`` and the audit."""
         source = self.source.read()
         corpus = self._translated(source, around.store)
         embed = self._word_encoder(around.device)
@@ -66,29 +75,52 @@ class ProjectStep(Step):
                 for pair in read_parallel_text(extra.path, extra.encoding)
             ],
         )
-        projections = project_corpus(corpus, aligner.align(corpus), self.mapping, embed)
+        alignments = aligner.align(corpus)
+        projections = project_corpus(corpus, alignments, self.mapping, embed)
         write_sentences(labelled(projections), folder / SENTENCES)
         counts = count_projections(projections)
-        (folder / "counts.json").write_text(json.dumps(asdict(counts), indent=1))
+        (folder / COUNTS).write_text(json.dumps(asdict(counts), indent=1))
+        self._write_audit(make_cases(corpus, alignments, projections), folder)
         return {
             "sentences": counts.sentences,
             "kept": sum(counts.kept.values()),
             "drop_rate": counts.drop_rate,
         }
 
+    def _write_audit(self, cases: Sequence[Case], folder: Path) -> None:
+        settings = describe_settings(self.aligner, self.alignment, self.mapping)
+        source, target = self.source.language, self.language
+        text, page = audit_texts(cases, source=source, target=target, settings=settings)
+        (folder / AUDIT).write_text(text, encoding="utf-8")
+        (folder / AUDIT_PAGE).write_text(page, encoding="utf-8")
+
     def _translated(self, source: Corpus, store: StepStore) -> ParallelCorpus:
         made = self.translation
         if isinstance(made, TranslateStep):
             return read_translation(source, store.folder(made) / TRANSLATION, self.language)
-        return read_translation(source, made.path, self.language, encoding=made.encoding)
+        read = read_translation(source, made.path, self.language, encoding=made.encoding)
+        return drop_unusable(read)
 
     def _word_encoder(self, device: "torch.device") -> EmbedWords | None:
         if self.encoder is None:
             return None
-        import torch
+        layer = self.alignment.layer
+        return load_word_encoder(self.encoder, layer, threads=self.cpus, device=device)
 
-        from trainers.backbones import resolve_checkpoint
-        from trainers.word_vectors import WordEncoder
 
-        torch.set_num_threads(self.cpus)
-        return WordEncoder(resolve_checkpoint(self.encoder), self.alignment.layer, device)
+def describe_settings(
+    aligner: str, alignment: AlignmentSettings, mapping: MappingSettings
+) -> dict[str, str]:
+    """What an audit says about how labels were projected: all that was not left at its default."""
+    chosen = {
+        **{
+            f"alignment.{key}": value for key, value in alignment if value != _usual(alignment, key)
+        },
+        **{f"mapping.{key}": value for key, value in mapping if value != _usual(mapping, key)},
+    }
+    described = {key: str(value) for key, value in chosen.items()}
+    return {"aligner": aligner, "mapping": str(mapping.rule)} | described
+
+
+def _usual(settings: BaseModel, key: str) -> object:
+    return type(settings).model_fields[key].default

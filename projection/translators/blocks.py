@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from projection.parallel import Words
+from projection.parallel import Unusable, Words
 from projection.translators.base import LanguagePair, Translator
 from projection.translators.memory import Observe, TranslationMemory, translate_once
-from projection.translators.quality import Unusable, check_languages, unusable
+from projection.translators.quality import check_languages, unusable
 from projection.translators.text import to_text, to_words
 
 
