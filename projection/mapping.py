@@ -60,7 +60,7 @@ class MappingSettings(BaseModel, frozen=True, extra="forbid"):
     max_gap: int | None = Field(default=None, ge=0)
     """Linked words further apart than this are not one window: the run with most links wins."""
     absorb: bool = False
-    """A window takes in unlinked neighbours where its span has unlinked words, too."""
+    """A window takes in an unlinked neighbour for every unlinked word of its span."""
     conflicts: Conflicts = Conflicts.FIRST
     trim_punctuation: bool = False
     """Words without a letter or digit are cut off the ends of a window."""
@@ -158,8 +158,9 @@ def _window(
         word = longest_word(words, target.tokens)
         return range(word, word + 1)
     window = linked_window(words, settings.max_gap)
-    if settings.absorb and not alignment.links_all(span.start, span.end):
-        window = absorb_unlinked(window, target.tokens, alignment.linked_targets)
+    unlinked = alignment.num_unlinked(span.start, span.end) if settings.absorb else 0
+    if unlinked:
+        window = absorb_unlinked(window, target.tokens, alignment.linked_targets, unlinked)
     if settings.rescore and vectors:
         window = most_similar_window(range(span.start, span.end), window, *vectors)
     return trim_punctuation(window, target.tokens) if settings.trim_punctuation else window

@@ -151,9 +151,9 @@ class Alignment:
         """
         return self.pairs[bisect_left(self.pairs, (start,)) : bisect_left(self.pairs, (end,))]
 
-    def links_all(self, start: int, end: int) -> bool:
-        """True if each of the source words ``[start, end)`` has a link."""
-        return len({i for i, _ in self.links_of(start, end)}) == end - start
+    def num_unlinked(self, start: int, end: int) -> int:
+        """How many of the source words ``[start, end)`` have no link."""
+        return end - start - len({i for i, _ in self.links_of(start, end)})
 
     @property
     def linked_targets(self) -> frozenset[int]:

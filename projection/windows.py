@@ -1,6 +1,6 @@
 """Windows: the target words that a source span comes to lie on."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 Window = range
 """Target words ``[start, stop)``."""
 
+CONTENT_LETTERS = 4
+"""Shorter words are mostly articles and prepositions."""
 REACH = 1
 """How many words :func:`most_similar_window` moves either end."""
 MARGIN = 0.1
@@ -47,26 +49,44 @@ def trim_punctuation(window: Window, tokens: Sequence[str]) -> Window:
     return range(spoken[0], spoken[-1] + 1) if spoken else window
 
 
-def absorb_unlinked(window: Window, tokens: Sequence[str], linked: Collection[int]) -> Window:
-    """``window`` with the words on both sides of it that have no link, up to the next mark.
-
-    For spans some of whose words have no link either: what nobody translates into lies beside what
-    nobody translated.
+def absorb_unlinked(
+    window: Window, tokens: Sequence[str], linked: Collection[int], most: int
+) -> Window:
+    """``window`` with neighbours that have no link: what nobody is a translation of may well be the
+    translation of what nobody translated.
 
     Args:
         window: Where the span was placed.
         tokens: Words of the translation.
         linked: The target words that have a link.
+        most: Words taken in on either side, as many as the span has without a link; those of less
+            than ``CONTENT_LETTERS`` letters do not count, and never become an end.
 
-    >>> absorb_unlinked(range(1, 2), ["una", "sopa", "de", "cangrejo,", "por", "fin"], {0, 1})
+    >>> absorb_unlinked(range(1, 2), ["una", "sopa", "de", "cangrejo,", "por", "fin"], {0, 1}, 1)
     range(1, 4)
     """
-    start, stop = window.start, window.stop
-    while stop < len(tokens) and stop not in linked and _goes_on(tokens[stop - 1], tokens[stop]):
-        stop += 1
-    while start > 0 and start - 1 not in linked and _goes_on(tokens[start - 1], tokens[start]):
-        start -= 1
-    return range(start, stop)
+    after = _taken_in(range(window.stop, len(tokens)), window.stop - 1, tokens, linked, most)
+    before = _taken_in(range(window.start - 1, -1, -1), window.start, tokens, linked, most)
+    return range(min([window.start, *before]), max([window.stop - 1, *after]) + 1)
+
+
+def _taken_in(
+    words: Iterable[int], last: int, tokens: Sequence[str], linked: Collection[int], most: int
+) -> list[int]:
+    """Words, going away from the word ``last`` of a window, up to the last content word."""
+    run: list[int] = []
+    taken = content = 0
+    for word in words:
+        left, right = sorted((last, word))
+        if word in linked or not _goes_on(tokens[left], tokens[right]):
+            break
+        run.append(word)
+        last = word
+        if sum(map(str.isalnum, tokens[word])) >= CONTENT_LETTERS:
+            content, taken = content + 1, len(run)
+            if content == most:
+                break
+    return run[:taken]
 
 
 def _goes_on(left: str, right: str) -> bool:

@@ -67,15 +67,16 @@ def test_punctuation_at_the_ends_goes_and_inside_stays(target, links, window):
 @pytest.mark.parametrize(
     ("links", "target", "window"),
     [
-        ([(1, 1)], "la empanada de cangrejo es rica", (0, 6)),
-        ([(1, 1), (2, 0), (2, 4)], "la empanada de cangrejo es rica", (1, 4)),
-        ([(1, 1)], "la empanada, de cangrejo", (0, 2)),
-        ([(1, 1)], "( empanada de ) cangrejo", (1, 3)),
-        ([(0, 3), (1, 1)], "la empanada de cangrejo es rica", (1, 4)),
+        ([(1, 1)], "la empanada de cangrejo rica", (1, 4)),
+        ([(1, 2)], "cangrejo la empanada de es", (0, 3)),
+        ([(1, 1), (2, 3)], "la empanada de cangrejo rica", (1, 2)),
+        ([(1, 1)], "la empanada, de cangrejo", (1, 2)),
+        ([(1, 2)], "cangrejo ( empanada de )", (2, 3)),
+        ([(0, 3), (1, 1)], "la empanada de cangrejo rica", (1, 4)),
     ],
-    ids=["all unlinked", "up to linked words", "up to a comma", "up to a mark", "nothing amiss"],
+    ids=["as many as unlinked", "before", "up to linked", "up to a comma", "up to a mark", "all"],
 )
-def test_a_span_with_unlinked_words_takes_in_their_unlinked_neighbours(links, target, window):
+def test_a_window_takes_in_an_unlinked_neighbour_for_every_unlinked_word(links, target, window):
     found = mapped([(0, 2, "X")], links, target, source="crab dumplings are good", absorb=True)
     assert windows(found) == [(*window, "X")]
 
