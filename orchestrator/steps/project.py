@@ -10,7 +10,7 @@ from orchestrator.steps.base import Step, Surroundings
 from orchestrator.steps.sources import InputFile, Source
 from orchestrator.steps.translate import TRANSLATION, TranslateStep
 from orchestrator.store import StepStore
-from projection.aligners import AlignmentSettings, EmbedWords, make_aligner
+from projection.aligners import PHARAOH, AlignmentSettings, EmbedWords, make_aligner
 from projection.jsonl import write_sentences
 from projection.mapping import MappingSettings
 from projection.parallel import ParallelCorpus, read_parallel_text, read_translation
@@ -57,9 +57,8 @@ class ProjectStep(Step):
         corpus = self._translated(source, around.store)
         embed = self._word_encoder(around.device)
         aligner = make_aligner(
-            self.aligner,
+            f"{PHARAOH}:{self.links.path}" if self.links else self.aligner,
             self.alignment,
-            path=self.links.path if self.links else None,
             embed=embed,
             extra=[
                 pair

@@ -68,7 +68,6 @@ def make_aligner(
     aligner: str,
     settings: AlignmentSettings,
     *,
-    path: Path | None = None,
     embed: EmbedWords | None = None,
     extra: Sequence[TextPair] = (),
 ) -> Aligner:
@@ -77,30 +76,28 @@ def make_aligner(
     Args:
         aligner: Its name.
         settings: Of all aligners; each reads what concerns it.
-        path: The file that ``pharaoh:PATH`` reads, where it is not PATH itself.
         embed: Word vectors, if :func:`needs_encoder` says so.
         extra: More parallel text, which statistical aligners train on too.
 
     Raises:
         InputError: No such aligner, or settings that it cannot honour.
     """
-    first = _make(aligner, settings, path, embed, extra)
+    first = _make(aligner, settings, embed, extra)
     if settings.second is None:
         return first
-    second = _make(settings.second, settings, None, embed, extra)
+    second = _make(settings.second, settings, embed, extra)
     return SecondOpinion(first, second, settings.vote)
 
 
 def _make(
     aligner: str,
     settings: AlignmentSettings,
-    path: Path | None,
     embed: EmbedWords | None,
     extra: Sequence[TextPair],
 ) -> Aligner:
     name, rest = split_aligner(aligner)
     if name == PHARAOH:
-        return PharaohFile(path or Path(rest))
+        return PharaohFile(Path(rest))
     if name == PROGRAM:
         return ProgramAligner(rest, settings, extra)
     if name == SYSTRAN:
