@@ -216,7 +216,8 @@ def test_words_and_text_follow_the_language():
 FAKE_APERTIUM = """#!/bin/sh
 case "$1" in
   -l) echo "  eng-spa"; echo "  spa-ita"; echo "  es-pt";;
-  -u) {body};;
+  -V) echo "Apertium 3.8.3";;
+  -z) mode=$5; {body};;
 esac
 """
 
@@ -239,7 +240,7 @@ def apertium(tmp_path, monkeypatch):
 
 
 def test_apertium_goes_over_another_language_where_there_is_no_direct_mode(apertium):
-    translator = apertium('sed "s/^./$2: &/"')
+    translator = apertium('sed -z "s/^/$mode: /"')
     assert translator.translate(["one two", "three"], PAIR) == [
         "eng-spa: one two",
         "eng-spa: three",
@@ -254,7 +255,7 @@ def test_apertium_goes_over_another_language_where_there_is_no_direct_mode(apert
 def test_apertium_that_fails_or_merges_texts_is_named(apertium):
     with pytest.raises(TranslationError, match="exit code 3: no such dictionary"):
         apertium("echo no such dictionary >&2; exit 3").translate(["a"], PAIR)
-    with pytest.raises(TranslationError, match="gave 1 paragraphs for 2 texts"):
+    with pytest.raises(TranslationError, match="gave 1 translations for 2 texts"):
         apertium("cat > /dev/null; echo merged").translate(["a", "b"], PAIR)
 
 
