@@ -1,9 +1,7 @@
 """Every translator keeps one contract; what it gives is remembered, checked and cut into words."""
 
 import json
-import os
 import sqlite3
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +29,6 @@ from projection.translators import (
     make_translator,
     translate_once,
 )
-from projection.translators.apertium import Apertium, installed_modes
 from projection.translators.base import Limits, batches
 from projection.translators.blocks import translate_blocks
 from projection.translators.quality import Unusable, check_languages, unusable
@@ -211,59 +208,6 @@ def test_words_and_text_follow_the_language():
     assert to_words("S'il vous plaît, M. Dupont!", "fr")[:2] == ("S'", "il")
     with pytest.raises(InputError, match="zh is written without spaces"):
         to_words("你好", "zh")
-
-
-FAKE_APERTIUM = """#!/bin/sh
-case "$1" in
-  -l) echo "  eng-spa"; echo "  spa-ita"; echo "  es-pt";;
-  -V) echo "Apertium 3.8.3";;
-  -z) mode=$5; {body};;
-esac
-"""
-
-
-@pytest.fixture
-def apertium(tmp_path, monkeypatch):
-    """Put a program ``apertium`` on the PATH whose translation is the shell command given."""
-
-    def put(body):
-        program = tmp_path / "bin" / "apertium"
-        program.parent.mkdir(exist_ok=True)
-        program.write_text(FAKE_APERTIUM.replace("{body}", body))
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
-        installed_modes.cache_clear()
-        return Apertium()
-
-    yield put
-    installed_modes.cache_clear()
-
-
-def test_apertium_goes_over_another_language_where_there_is_no_direct_mode(apertium):
-    translator = apertium('sed -z "s/^/$mode: /"')
-    assert translator.translate(["one two", "three"], PAIR) == [
-        "eng-spa: one two",
-        "eng-spa: three",
-    ]
-    italian = LanguagePair("en", "it")
-    assert translator.translate(["one"], italian) == ["spa-ita: eng-spa: one"]
-    assert translator.version(italian).startswith("eng-spa+spa-ita@")
-    with pytest.raises(InputError, match=r"en-fr \(via es\); installed modes: eng-spa"):
-        translator.version(LanguagePair("en", "fr"))
-
-
-def test_apertium_that_fails_or_merges_texts_is_named(apertium):
-    with pytest.raises(TranslationError, match="exit code 3: no such dictionary"):
-        apertium("echo no such dictionary >&2; exit 3").translate(["a"], PAIR)
-    with pytest.raises(TranslationError, match="gave 1 translations for 2 texts"):
-        apertium("cat > /dev/null; echo merged").translate(["a", "b"], PAIR)
-
-
-def test_a_missing_apertium_is_named_with_its_cure(monkeypatch, apertium):
-    apertium("cat")
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(InputError, match="`make apertium` installs it"):
-        Apertium().version(PAIR)
 
 
 @pytest.fixture(scope="module")

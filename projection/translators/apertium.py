@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +21,7 @@ THREE_LETTERS: Mapping[str, str] = MappingProxyType(
     {"ca": "cat", "en": "eng", "es": "spa", "fr": "fra", "it": "ita", "pt": "por", "oc": "oci"}
 )
 """Apertium names a mode by codes of two or of three letters."""
+_PLAIN_MODE = re.compile("[a-z]{2,3}-([a-z]{2,3})")
 STREAM = 2
 """How texts are handed over; raised when that changes a translation."""
 
@@ -45,9 +47,9 @@ class Apertium:
             InputError: Apertium or a mode is not installed.
         """
         modes = path_of_modes(pair, self._via)
-        digest = hashlib.sha256(f"{STREAM} {_program_version()}".encode())
+        digest = hashlib.sha256(f"{STREAM} {program_version()}".encode())
         for mode in modes:
-            digest.update(_content(mode))
+            digest.update(content_of(mode))
         return f"{'+'.join(modes)}@{digest.hexdigest()[:12]}"
 
     def translate(self, texts: Sequence[str], pair: LanguagePair) -> list[str]:
@@ -83,6 +85,28 @@ def path_of_modes(pair: LanguagePair, via: str | None = None) -> list[str]:
     )
 
 
+def reachable(source: str, via: str | None = None) -> dict[str, list[str]]:
+    """The languages that ``source`` can be translated into, sorted, with the modes that lead there.
+
+    Args:
+        source: ISO 639-1 code.
+        via: Only what goes over this language; None for direct modes alone.
+
+    Raises:
+        InputError: There is no ``apertium``.
+    """
+    two_letters = {long: short for short, long in THREE_LETTERS.items()}
+    ends = [_PLAIN_MODE.fullmatch(mode) for mode in installed_modes()]
+    targets = sorted({two_letters.get(end[1], end[1]) for end in ends if end})
+    found: dict[str, list[str]] = {}
+    for target in targets:
+        stops = [source, target] if via is None else [source, via, target]
+        modes = [_mode(one, other) for one, other in pairwise(stops)]
+        if len(set(stops)) == len(stops) and all(modes):
+            found[target] = [mode for mode in modes if mode]
+    return found
+
+
 def _mode(source: str, target: str) -> str | None:
     names = [
         f"{one}-{other}"
@@ -103,7 +127,12 @@ def installed_modes() -> frozenset[str]:
 
 
 @cache
-def _program_version() -> str:
+def program_version() -> str:
+    """Such as ``Apertium 3.8.3``.
+
+    Raises:
+        InputError: There is no ``apertium``.
+    """
     return output_of([_program(), "-V"]).strip()
 
 
@@ -118,7 +147,7 @@ def _program() -> str:
 
 
 @cache
-def _content(mode: str) -> bytes:
+def content_of(mode: str) -> bytes:
     """SHA-256 of a mode's pipeline and of all files that it names; of its name if it is hidden."""
     usual = Path(_program()).resolve().parents[1] / "share/apertium"
     pipeline = Path(os.environ.get("APERTIUM_DATADIR") or usual) / "modes" / f"{mode}.mode"
