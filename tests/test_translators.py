@@ -1,6 +1,8 @@
 """Every translator keeps one contract; what it gives is remembered, checked and cut into words."""
 
+import ast
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -123,6 +125,62 @@ def test_processes_share_one_memory(tmp_path):
     assert found == {text: text.upper() for text in texts}
 
 
+TRANSLATE = """
+import os, signal, sys, time
+from pathlib import Path
+from projection.translators import LanguagePair, TranslationMemory, translate_once
+from projection.translators.base import Limits
+
+memory, log, dies_after = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+
+class Slow:
+    name, limits, asked = "upper", Limits(texts=1, characters=100), 0
+
+    def version(self, pair):
+        return "1"
+
+    def translate(self, texts, pair):
+        if self.asked == dies_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.asked += 1
+        with log.open("a") as file:
+            file.write("".join(text + "\\n" for text in texts))
+        time.sleep(0.05)
+        return [f"{text} by {os.getpid()}" for text in texts]
+
+texts = [f"text {k}" for k in range(30)]
+print(translate_once(texts, Slow(), LanguagePair("en", "es"), TranslationMemory(memory)))
+"""
+
+
+def _translating(folder: Path, log: str, dies_after: int = 99) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", TRANSLATE, str(folder / "memory.sqlite"), str(folder / log)]
+    return subprocess.Popen(
+        [*command, str(dies_after)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_killed_job_goes_on_and_nothing_that_was_answered_is_asked_for_again(tmp_path):
+    killed = _translating(tmp_path, "log", dies_after=12)
+    assert killed.communicate()[0] == ""
+    assert killed.returncode == -signal.SIGKILL
+    later = _translating(tmp_path, "log")
+    assert len(ast.literal_eval(later.communicate()[0])) == 30
+    assert (tmp_path / "log").read_text().splitlines() == [f"text {k}" for k in range(30)]
+
+
+def test_processes_that_translate_the_same_texts_at_once_share_the_work(tmp_path):
+    for log in ("one", "other"):
+        (tmp_path / log).touch()
+    both = [_translating(tmp_path, log) for log in ("one", "other")]
+    told = [ast.literal_eval(process.communicate()[0]) for process in both]
+    texts = [f"text {k}" for k in range(30)]
+    held = TranslationMemory(tmp_path / "memory.sqlite").known("upper", "1", PAIR, texts)
+    assert told[0] == told[1] == [held[text] for text in texts]
+    asked = [(tmp_path / log).read_text().split("\n") for log in ("one", "other")]
+    assert sum(map(len, asked)) - 2 <= 30 + 2  # where they start together, and where they meet
+
+
 def test_a_memory_that_cannot_be_used_is_named_and_keeps_what_it_has(tmp_path, monkeypatch):
     path = tmp_path / "memory.sqlite"
     memory = TranslationMemory(path)
@@ -201,6 +259,18 @@ def test_blocks_are_translated_as_text_and_come_back_as_words(memory):
     )
     assert found.as_text() == "¿ Anna didn ' t go .\n\n¿ So what ?\n¿\n"
     assert not found.dropped
+
+
+def test_empty_and_copied_translations_are_counted_drops_and_the_others_stay(memory):
+    blocks = [("He", "never", "went", "there"), ("Go", "!"), ("She", "never", "went", "there")]
+    answers = {
+        "He never went there": "",
+        "Go!": "¡Vete!",
+        "She never went there": "She never went there",
+    }
+    found = translate_blocks(blocks, {0, 1, 2}, Upper(answer=answers.get), PAIR, memory)
+    assert found.words == ((), ("¡", "Vete", "!"), ())
+    assert found.dropped == {Unusable.EMPTY: 1, Unusable.COPIED: 1}
 
 
 def test_words_and_text_follow_the_language():
