@@ -5,7 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup quickstart test test-fast check format bench clean
+# The pairs of the paper's languages that Apertium has: en to es and ca, from these to fr, it and pt.
+APERTIUM := apertium $(addprefix apertium-,eng-spa eng-cat fr-es spa-ita es-pt fra-cat cat-ita)
+APT := $(shell test "$$(id -u)" = 0 || echo sudo) apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20
+
+.PHONY: help setup apertium quickstart test test-fast check format bench clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -17,6 +21,10 @@ $(READY): constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
+
+apertium: ## install the offline translator Apertium, en to es, ca, fr, it, pt (Debian, Ubuntu)
+	@command -v apt-get > /dev/null || (echo "No apt-get here. Install with your own package manager, or as wiki.apertium.org/wiki/Installation says: $(APERTIUM)" && false)
+	$(APT) install --yes --no-install-recommends $(APERTIUM) || ($(APT) update && $(APT) install --yes --no-install-recommends $(APERTIUM))
 
 quickstart: setup ## all five strategies on the embedded corpus, logged to MLflow in store/
 	$(BIN)/xlwarm run experiments/quickstart.yaml --store store

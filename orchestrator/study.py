@@ -94,7 +94,8 @@ class Study(BaseModel, frozen=True, extra="forbid"):
         for name in ("test", "translations"):
             given = getattr(self.data, name)
             missing = [t for t in self.targets if t not in given and EVERY not in given]
-            unknown = [one for one in given if one not in self.targets and one != EVERY]
+            # Where every target has an entry of its own, more entries can mislead nobody.
+            unknown = [one for one in given if EVERY in given and one not in (*self.targets, EVERY)]
             if missing or unknown:
                 wrong = f"lacks {' '.join(missing)}" if missing else f"has {' '.join(unknown)}"
                 raise ValueError(f"data.{name} {wrong}; the targets are {' '.join(self.targets)}")

@@ -93,6 +93,9 @@ def _project(
             return Projection.lost(source, DropReason.NO_PREDICATE)
         predicate = longest_word(linked, pair.target)
     pos = project_pos(source.pos, len(pair.target), alignment) if source.pos else None
+    if pos and source.pos and predicate is not None and source.predicate is not None:
+        # "I eat" and one word "como": its tag must be the verb's, whichever word comes first.
+        pos = (*pos[:predicate], source.pos[source.predicate], *pos[predicate + 1 :])
     target = Sentence(source.id, language, pair.target, (), pos, predicate)
     if mapping.rule is Rule.WORDS:
         return map_words(source, target, alignment)

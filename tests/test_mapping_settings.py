@@ -193,7 +193,7 @@ def test_arguments_are_lost_with_their_predicate_and_all_with_their_translation(
     links = [Alignment([(0, 0), (1, 0), (2, 1)]), Alignment([(2, 0)])]
     kept, lost, untranslated = project_corpus(corpus, links, MappingSettings(one_word=True))
     assert kept.sentence == Sentence(
-        "en-0-0", "es", ("come", "sopa"), (Span(0, 1, "A0"), Span(1, 2, "A1")), ("PRON", "NOUN"), 0
+        "en-0-0", "es", ("come", "sopa"), (Span(0, 1, "A0"), Span(1, 2, "A1")), ("VERB", "NOUN"), 0
     )
     assert {reason for _, reason in lost.dropped} == {DropReason.NO_PREDICATE}
     assert {reason for _, reason in untranslated.dropped} == {DropReason.UNTRANSLATED}

@@ -17,7 +17,7 @@ from trainers.warmup import OuterOptimizer
 
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "experiments" / "paper"
-SMALL_STUDY = ROOT / "experiments" / "ner-e5.yaml"
+SMALL_STUDY = ROOT / "experiments" / "small" / "ner.yaml"
 MAP = ROOT / "docs" / "paper_map.md"
 NUMBERS = yaml.safe_load((PAPER / "numbers.yaml").read_text(encoding="utf-8"))
 

@@ -63,3 +63,12 @@ def test_extra_parallel_text_is_trained_on_and_not_labelled(study: Path) -> None
     (study.parent / "more.txt").write_text(extra)
     sentences = _projected(study, "data.parallel_text=[more.txt]", "data.aligner=ibm1")
     assert len(sentences) == TRAIN_SENTENCES
+
+
+def test_links_that_were_made_before_are_read_from_their_file(study: Path) -> None:
+    (study.parent / "es.talp").write_text("0-0\n" * TRAIN_SENTENCES)
+    sentences = _projected(study, "data.aligner=pharaoh:{language}.talp")
+    assert len(sentences) == TRAIN_SENTENCES
+    spans = [span for sentence in sentences for span in sentence.spans]
+    assert spans
+    assert all((span.start, span.end) == (0, 1) for span in spans)

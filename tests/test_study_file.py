@@ -91,3 +91,10 @@ def test_paths_are_relative_to_the_study_file_wherever_the_command_runs(
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     read = read_study(study)
     assert read.path(read.data.train.path[0], "en") == study.parent / "en.train.conll"
+
+
+def test_fewer_targets_need_no_change_where_every_language_has_its_file(study: Path) -> None:
+    files = "{es: es.test.conll, de: de.test.conll, nl: nl.test.conll}"
+    assert read_study(study, [f"data.test={files}", "targets=[es]"]).targets == ("es",)
+    with pytest.raises(InputError, match=r"data\.test has ess; the targets are es"):
+        read_study(study, ['data.test={"*": es.test.conll, ess: de.test.conll}', "targets=[es]"])

@@ -1,9 +1,9 @@
 """Every translator keeps one contract; what it gives is remembered, checked and cut into words."""
 
+import ast
 import json
-import os
+import signal
 import sqlite3
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +32,6 @@ from projection.translators import (
     make_translator,
     translate_once,
 )
-from projection.translators.apertium import Apertium, installed_modes
 from projection.translators.base import Limits, batches
 from projection.translators.blocks import translate_blocks
 from projection.translators.quality import check_languages, unusable
@@ -127,6 +126,62 @@ def test_processes_share_one_memory(tmp_path):
     assert found == {text: text.upper() for text in texts}
 
 
+TRANSLATE = """
+import os, signal, sys, time
+from pathlib import Path
+from projection.translators import LanguagePair, TranslationMemory, translate_once
+from projection.translators.base import Limits
+
+memory, log, dies_after = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+
+class Slow:
+    name, limits, asked = "upper", Limits(texts=1, characters=100), 0
+
+    def version(self, pair):
+        return "1"
+
+    def translate(self, texts, pair):
+        if self.asked == dies_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.asked += 1
+        with log.open("a") as file:
+            file.write("".join(text + "\\n" for text in texts))
+        time.sleep(0.05)
+        return [f"{text} by {os.getpid()}" for text in texts]
+
+texts = [f"text {k}" for k in range(30)]
+print(translate_once(texts, Slow(), LanguagePair("en", "es"), TranslationMemory(memory)))
+"""
+
+
+def _translating(folder: Path, log: str, dies_after: int = 99) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", TRANSLATE, str(folder / "memory.sqlite"), str(folder / log)]
+    return subprocess.Popen(
+        [*command, str(dies_after)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_killed_job_goes_on_and_nothing_that_was_answered_is_asked_for_again(tmp_path):
+    killed = _translating(tmp_path, "log", dies_after=12)
+    assert killed.communicate()[0] == ""
+    assert killed.returncode == -signal.SIGKILL
+    later = _translating(tmp_path, "log")
+    assert len(ast.literal_eval(later.communicate()[0])) == 30
+    assert (tmp_path / "log").read_text().splitlines() == [f"text {k}" for k in range(30)]
+
+
+def test_processes_that_translate_the_same_texts_at_once_share_the_work(tmp_path):
+    for log in ("one", "other"):
+        (tmp_path / log).touch()
+    both = [_translating(tmp_path, log) for log in ("one", "other")]
+    told = [ast.literal_eval(process.communicate()[0]) for process in both]
+    texts = [f"text {k}" for k in range(30)]
+    held = TranslationMemory(tmp_path / "memory.sqlite").known("upper", "1", PAIR, texts)
+    assert told[0] == told[1] == [held[text] for text in texts]
+    asked = [(tmp_path / log).read_text().split("\n") for log in ("one", "other")]
+    assert sum(map(len, asked)) - 2 <= 30 + 2  # where they start together, and where they meet
+
+
 def test_a_memory_that_cannot_be_used_is_named_and_keeps_what_it_has(tmp_path, monkeypatch):
     path = tmp_path / "memory.sqlite"
     memory = TranslationMemory(path)
@@ -212,63 +267,23 @@ def test_blocks_are_translated_as_text_and_come_back_as_words(memory):
     assert not found.dropped
 
 
+def test_empty_and_copied_translations_are_counted_drops_and_the_others_stay(memory):
+    blocks = [("He", "never", "went", "there"), ("Go", "!"), ("She", "never", "went", "there")]
+    answers = {
+        "He never went there": "",
+        "Go!": "¡Vete!",
+        "She never went there": "She never went there",
+    }
+    found = translate_blocks(blocks, {0, 1, 2}, Upper(answer=answers.get), PAIR, memory)
+    assert found.words == ((), ("¡", "Vete", "!"), ())
+    assert found.dropped == {Unusable.EMPTY: 1, Unusable.COPIED: 1}
+
+
 def test_words_and_text_follow_the_language():
     assert to_text(("(", "L'", "amico", ")"), "it") == "(L'amico)"
     assert to_words("S'il vous plaît, M. Dupont!", "fr")[:2] == ("S'", "il")
     with pytest.raises(InputError, match="zh is written without spaces"):
         to_words("你好", "zh")
-
-
-FAKE_APERTIUM = """#!/bin/sh
-case "$1" in
-  -l) echo "  eng-spa"; echo "  spa-ita"; echo "  es-pt";;
-  -u) {body};;
-esac
-"""
-
-
-@pytest.fixture
-def apertium(tmp_path, monkeypatch):
-    """Put a program ``apertium`` on the PATH whose translation is the shell command given."""
-
-    def put(body):
-        program = tmp_path / "bin" / "apertium"
-        program.parent.mkdir(exist_ok=True)
-        program.write_text(FAKE_APERTIUM.replace("{body}", body))
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
-        installed_modes.cache_clear()
-        return Apertium()
-
-    yield put
-    installed_modes.cache_clear()
-
-
-def test_apertium_goes_over_another_language_where_there_is_no_direct_mode(apertium):
-    translator = apertium('sed "s/^./$2: &/"')
-    assert translator.translate(["one two", "three"], PAIR) == [
-        "eng-spa: one two",
-        "eng-spa: three",
-    ]
-    italian = LanguagePair("en", "it")
-    assert translator.translate(["one"], italian) == ["spa-ita: eng-spa: one"]
-    assert translator.version(italian).startswith("eng-spa+spa-ita@")
-    with pytest.raises(InputError, match=r"en-fr \(via es\); installed modes: eng-spa"):
-        translator.version(LanguagePair("en", "fr"))
-
-
-def test_apertium_that_fails_or_merges_texts_is_named(apertium):
-    with pytest.raises(TranslationError, match="exit code 3: no such dictionary"):
-        apertium("echo no such dictionary >&2; exit 3").translate(["a"], PAIR)
-    with pytest.raises(TranslationError, match="gave 1 paragraphs for 2 texts"):
-        apertium("cat > /dev/null; echo merged").translate(["a", "b"], PAIR)
-
-
-def test_a_missing_apertium_is_named_with_its_cure(monkeypatch, apertium):
-    apertium("cat")
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(InputError, match="`make apertium` installs it"):
-        Apertium().version(PAIR)
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,18 @@
 """Apertium, a rule-based translator that runs offline: the ``apertium`` command and its pairs."""
 
 import hashlib
+import os
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
 from projection.errors import InputError
-from projection.translators.base import LanguagePair, Limits, TranslationError
+from projection.translators.apertium_stream import output_of, run_mode
+from projection.translators.base import LanguagePair, Limits
 
 PROGRAM = "apertium"
 PIVOT = "es"
@@ -19,8 +21,9 @@ THREE_LETTERS: Mapping[str, str] = MappingProxyType(
     {"ca": "cat", "en": "eng", "es": "spa", "fr": "fra", "it": "ita", "pt": "por", "oc": "oci"}
 )
 """Apertium names a mode by codes of two or of three letters."""
-END_OF_TEXT = "\n\n"
-"""Apertium never moves words across the end of a paragraph; across a line it does."""
+_PLAIN_MODE = re.compile("[a-z]{2,3}-([a-z]{2,3})")
+STREAM = 2
+"""How texts are handed over; raised when that changes a translation."""
 
 
 class Apertium:
@@ -31,21 +34,22 @@ class Apertium:
     """
 
     name = PROGRAM
-    limits = Limits(texts=2_000, characters=1_000_000)
+    limits = Limits(texts=500, characters=500_000)
+    """Starting a mode costs as much as ten texts or so; what is done when it is cut off is lost."""
 
     def __init__(self, via: str | None = None) -> None:
         self._via = via
 
     def version(self, pair: LanguagePair) -> str:
-        """The modes and a hash of their rules and dictionaries, ``eng-spa+spa-ita@1f3a...``.
+        """The modes and a hash of programs, rules and dictionaries, ``eng-spa+spa-ita@1f3a...``.
 
         Raises:
             InputError: Apertium or a mode is not installed.
         """
         modes = path_of_modes(pair, self._via)
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(f"{STREAM} {program_version()}".encode())
         for mode in modes:
-            digest.update(_content(mode))
+            digest.update(content_of(mode))
         return f"{'+'.join(modes)}@{digest.hexdigest()[:12]}"
 
     def translate(self, texts: Sequence[str], pair: LanguagePair) -> list[str]:
@@ -56,7 +60,7 @@ class Apertium:
             TranslationError: It failed or lost a text.
         """
         for mode in path_of_modes(pair, self._via):
-            texts = _run(mode, texts)
+            texts = run_mode(_program(), mode, texts)
         return list(texts)
 
 
@@ -81,6 +85,28 @@ def path_of_modes(pair: LanguagePair, via: str | None = None) -> list[str]:
     )
 
 
+def reachable(source: str, via: str | None = None) -> dict[str, list[str]]:
+    """The languages that ``source`` can be translated into, sorted, with the modes that lead there.
+
+    Args:
+        source: ISO 639-1 code.
+        via: Only what goes over this language; None for direct modes alone.
+
+    Raises:
+        InputError: There is no ``apertium``.
+    """
+    two_letters = {long: short for short, long in THREE_LETTERS.items()}
+    ends = [_PLAIN_MODE.fullmatch(mode) for mode in installed_modes()]
+    targets = sorted({two_letters.get(end[1], end[1]) for end in ends if end})
+    found: dict[str, list[str]] = {}
+    for target in targets:
+        stops = [source, target] if via is None else [source, via, target]
+        modes = [_mode(one, other) for one, other in pairwise(stops)]
+        if len(set(stops)) == len(stops) and all(modes):
+            found[target] = [mode for mode in modes if mode]
+    return found
+
+
 def _mode(source: str, target: str) -> str | None:
     names = [
         f"{one}-{other}"
@@ -97,7 +123,17 @@ def installed_modes() -> frozenset[str]:
     Raises:
         InputError: There is no ``apertium``.
     """
-    return frozenset(_output([_program(), "-l"], "").split())
+    return frozenset(output_of([_program(), "-l"]).split())
+
+
+@cache
+def program_version() -> str:
+    """Such as ``Apertium 3.8.3``.
+
+    Raises:
+        InputError: There is no ``apertium``.
+    """
+    return output_of([_program(), "-V"]).strip()
 
 
 def _program() -> str:
@@ -111,9 +147,10 @@ def _program() -> str:
 
 
 @cache
-def _content(mode: str) -> bytes:
+def content_of(mode: str) -> bytes:
     """SHA-256 of a mode's pipeline and of all files that it names; of its name if it is hidden."""
-    pipeline = Path(_program()).resolve().parents[1] / "share/apertium/modes" / f"{mode}.mode"
+    usual = Path(_program()).resolve().parents[1] / "share/apertium"
+    pipeline = Path(os.environ.get("APERTIUM_DATADIR") or usual) / "modes" / f"{mode}.mode"
     digest = hashlib.sha256(mode.encode())
     if pipeline.is_file():
         text = pipeline.read_text(encoding="utf-8")
@@ -121,25 +158,3 @@ def _content(mode: str) -> bytes:
         for path in map(Path, re.findall(r"'(/[^']+)'", text)):
             digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.digest()
-
-
-def _run(mode: str, texts: Sequence[str]) -> list[str]:
-    command = [_program(), "-u", mode]
-    said = _output(command, "".join(text + END_OF_TEXT for text in texts))
-    translated = said.removesuffix(END_OF_TEXT).split(END_OF_TEXT)
-    if len(translated) != len(texts):
-        raise TranslationError(
-            f"apertium {mode} gave {len(translated)} paragraphs for {len(texts)} texts"
-        )
-    return [" ".join(text.split()) for text in translated]
-
-
-def _output(command: Sequence[str], text: str) -> str:
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise TranslationError(
-            f"{' '.join(command)} ended with exit code {done.returncode}: "
-            f"{said[-1] if said else 'it says nothing'}"
-        )
-    return done.stdout

@@ -1,6 +1,7 @@
 """The translation memory: nothing is translated, or paid for, twice."""
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,14 +71,20 @@ class TranslationMemory:
 
     def store(
         self, translator: str, version: str, pair: LanguagePair, translated: Mapping[str, str]
-    ) -> None:
-        """Add translations by text; of two for one text the first stays."""
+    ) -> int:
+        """Add translations by text; of two for one text the first stays.
+
+        Returns:
+            How many were new.
+        """
         key = (translator, version, pair.source, pair.target)
         with self._database() as database:
+            before = database.total_changes
             database.executemany(
                 "INSERT OR IGNORE INTO translations VALUES (?, ?, ?, ?, ?, ?)",
                 [(*key, text, translation) for text, translation in translated.items()],
             )
+            return database.total_changes - before
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
@@ -106,7 +113,9 @@ def translate_once(
     """Translations of ``texts``, in their order; only what ``memory`` lacks is translated.
 
     Every batch is stored before the next is begun, so a job that ends early goes on where it
-    stopped.
+    stopped. Processes that translate the same texts at the same time share the work: the one whose
+    batch another has stored meanwhile goes on from the other end. What is returned is what the
+    memory holds.
 
     Args:
         texts: Lines of running text, none empty; the same may come several times.
@@ -124,14 +133,26 @@ def translate_once(
     found = memory.known(translator.name, version, pair, distinct)
     observe(len(found), len(distinct))
     missing = [text for text in distinct if text not in found]
-    for batch in batches(missing, translator.limits):
-        translated = translator.translate(batch, pair)
-        if len(translated) != len(batch):
-            raise TranslationError(
-                f"{translator.name} gave {len(translated)} translations for {len(batch)} texts"
-            )
-        new = dict(zip(batch, translated, strict=True))
-        memory.store(translator.name, version, pair, new)
+    waiting = deque(batches(missing, translator.limits))
+    while waiting:
+        batch = waiting.popleft()
+        found |= memory.known(translator.name, version, pair, batch)
+        asked = [text for text in batch if text not in found]
+        new = _translate(asked, translator, pair) if asked else {}
+        if memory.store(translator.name, version, pair, new) < len(new):
+            waiting.reverse()
+            new = memory.known(translator.name, version, pair, asked)
         found |= new
         observe(len(found), len(distinct))
     return [found[text] for text in texts]
+
+
+def _translate(
+    texts: Sequence[str], translator: Translator, pair: LanguagePair
+) -> Mapping[str, str]:
+    translated = translator.translate(texts, pair)
+    if len(translated) != len(texts):
+        raise TranslationError(
+            f"{translator.name} gave {len(translated)} translations for {len(texts)} texts"
+        )
+    return dict(zip(texts, translated, strict=True))
