@@ -1,7 +1,8 @@
 """The step store: a folder in which everything that was computed lies under its fingerprint.
 
 ``<store>/<kind>/<fingerprint>/`` holds the artefacts, ``step.json`` and ``DONE``. A step is written
-into a folder beside it and put in place by one atomic rename, so a reader sees all or nothing.
+into a folder beside it and put in place by one atomic rename, so a reader sees all or nothing. What
+a step needs to go on with after a crash lies in ``<store>/partial/<kind>/<fingerprint>/scratch``.
 """
 
 import json
@@ -17,6 +18,7 @@ from orchestrator.fingerprints import Json
 
 DONE = "DONE"
 RECORD = "step.json"
+PARTIAL = "partial"
 
 
 class Stored(Protocol):
@@ -79,6 +81,20 @@ class StepStore:
             self._publish(partial, final)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(self._scratch(step), ignore_errors=True)
+
+    def scratch(self, step: Stored) -> Path:
+        """A folder in which ``step`` keeps what it would go on with after a crash.
+
+        It is there, and holds what the last attempt left; it is removed when the step is done.
+        Write to it by renaming whole files: an attempt may end at any moment.
+        """
+        folder = self._scratch(step)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _scratch(self, step: Stored) -> Path:
+        return self.root / PARTIAL / step.kind / step.fingerprint / "scratch"
 
     @staticmethod
     def _publish(partial: Path, final: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
 from orchestrator.data_settings import EVERY, DataSettings, FileSettings
+from orchestrator.resources import ResourceSettings
 from projection.inputs import Input
 from projection.schemes import TagScheme
 from projection.tasks import TASKS, Task
@@ -66,6 +67,7 @@ class Study(BaseModel, frozen=True, extra="forbid"):
     threads: int = Field(default=1, ge=1)
     """CPU threads of one replica. Sums depend on it, so it is part of every result's identity."""
     cluster: ClusterSettings = ClusterSettings()
+    resources: ResourceSettings = ResourceSettings()
 
     @field_validator("strategies")
     @classmethod

@@ -60,3 +60,20 @@ def test_the_first_of_two_writers_of_a_step_wins_and_the_second_does_not_fail(
     store.write(Step(), overtaken)
     assert store.outputs(Step()) == {"f1": 50.0}
     assert [path.name for path in (tmp_path / "finetune").iterdir()] == [Step().fingerprint]
+
+
+def test_the_scratch_of_a_step_outlives_a_failed_attempt_and_goes_when_it_is_done(
+    tmp_path: Path,
+) -> None:
+    store = StepStore(tmp_path)
+
+    def fail(folder: Path) -> dict[str, object]:
+        (store.scratch(Step()) / "round-7").write_text("half way")
+        raise OSError("killed")
+
+    with pytest.raises(OSError, match="killed"):
+        store.write(Step(), fail)
+    scratch = StepStore(tmp_path).scratch(Step())
+    assert (scratch / "round-7").read_text() == "half way"
+    store.write(Step(), _fill)
+    assert not scratch.exists()
