@@ -29,6 +29,9 @@ class Claims(Protocol):
     def taken_over(self) -> list[Step]:
         """Steps of other drivers that are done since the last call."""
 
+    def pause(self, seconds: float) -> None:
+        """Nothing runs here: wait a moment if there is something to wait for."""
+
     def ended(self, step: Step) -> None:
         """A claimed step is done, lost or failed."""
 
@@ -47,6 +50,9 @@ class Uncontested:
     def taken_over(self) -> list[Step]:
         """Nothing."""
         return []
+
+    def pause(self, seconds: float) -> None:
+        """There is no other driver to wait for."""
 
     def ended(self, step: Step) -> None:
         """Nothing to give back."""
@@ -138,6 +144,11 @@ class SharedClaims:
         for step in (*done, *over):
             self._elsewhere.pop(step.fingerprint, None)
         return done
+
+    def pause(self, seconds: float) -> None:
+        """See :class:`Claims`."""
+        if self._elsewhere or self._refused_since is not None:
+            time.sleep(seconds)
 
     def ended(self, step: Step) -> None:
         """See :class:`Claims`."""

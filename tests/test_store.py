@@ -5,19 +5,19 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import fsspec
 import pytest
 
 from orchestrator.store import BrokenStepError, StepStore, StoreRefusedError
 from orchestrator.store import patience as patience_module
 from orchestrator.store.files import Files, LocalFiles
 from orchestrator.store.step_store import QUARANTINE, WHY
+from tests.stores import store_location
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,15 @@ class Step:
     fingerprint: str = "f" * 64
 
 
+pytestmark = pytest.mark.usefixtures("own_places")
+
 STEP = Step()
 NAME = f"{STEP.kind}/{STEP.fingerprint}"
+
+
+@pytest.fixture
+def store(any_store: StepStore) -> StepStore:
+    return any_store
 
 
 def _fill(folder: Path) -> dict[str, Any]:
@@ -35,29 +42,6 @@ def _fill(folder: Path) -> dict[str, Any]:
     (folder / "backbone").mkdir()
     (folder / "backbone" / "config.json").write_text("{}")
     return {"outputs": {"f1": 50.0}}
-
-
-@pytest.fixture(autouse=True)
-def _places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XLWARM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("XLWARM_WORK", str(tmp_path / "work"))
-    monkeypatch.setattr("orchestrator.store.remote.SETTLE_SECONDS", 0.0)
-
-
-def _location(kind: str, tmp_path: Path) -> Path | str:
-    (tmp_path / "store").mkdir()
-    return {
-        "folder": tmp_path / "store",
-        # As a URI of another file system, so that nothing is done to the folder directly.
-        "file": f"dir::file://{tmp_path / 'store'}",
-        "memory": f"memory://{uuid4().hex}/store",
-    }[kind]
-
-
-@pytest.fixture(params=["folder", "file", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StepStore]:
-    yield StepStore(_location(request.param, tmp_path))
-    fsspec.filesystem("memory").store.clear()
 
 
 def _again(store: StepStore) -> StepStore:
@@ -219,7 +203,7 @@ def test_whole_is_said_of_sound_steps_alone(
 def test_an_artefact_that_was_altered_on_this_machine_alone_is_fetched_again(
     tmp_path: Path,
 ) -> None:
-    store = StepStore(_location("memory", tmp_path))
+    store = StepStore(store_location("memory", tmp_path))
     store.write(STEP, _fill)
     here = store.folder(STEP) / "weights"
     here.write_text("v" * 100)

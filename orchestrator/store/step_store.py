@@ -52,6 +52,14 @@ class Stored(Protocol):
 class BrokenStepError(RuntimeError):
     """A finished step whose artefacts are not what was written; it counts as not done."""
 
+    def __init__(self, fingerprint: str, message: str) -> None:
+        super().__init__(fingerprint, message)
+        self.fingerprint = fingerprint
+        """Of the broken step."""
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
 
 @dataclass(frozen=True)
 class StepStore:
@@ -177,8 +185,9 @@ class StepStore:
         if problem:
             aside = self.move_aside(place(step), problem)
             raise BrokenStepError(
+                step.fingerprint,
                 f"{step.kind} {step.fingerprint[:12]}: {problem}. It was moved to {aside}; "
-                "the next run computes it again"
+                "the next run computes it again",
             )
         return here
 
