@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from orchestrator.claims import Claims, Uncontested
 from orchestrator.durations import Durations
 from orchestrator.fingerprints import Json
+from orchestrator.reuse import reusable
 from orchestrator.schedule import Candidate, Demand, Nodes, Seat, choose
 from orchestrator.steps.base import Step
 from orchestrator.store import StepStore
@@ -25,6 +27,8 @@ class Failure:
     log: str
     lost: bool = False
     """True if its process, its node or the store went away: another attempt may well succeed."""
+    broken: str | None = None
+    """Fingerprint of a step that it needs and whose artefacts turned out broken."""
 
 
 class Launcher(Protocol):
@@ -96,6 +100,7 @@ def run_steps(
     launcher: Launcher,
     observers: Sequence[Observer],
     clock: Callable[[], float] = time.monotonic,
+    claims: Claims | None = None,
 ) -> Outcome:
     """Compute the ``steps`` that are not in ``store`` yet.
 
@@ -105,9 +110,11 @@ def run_steps(
         launcher: Computes.
         observers: Told of everything, in order.
         clock: Seconds.
+        claims: Say which steps are this driver's, where there are several; None: all of them.
     """
-    run = _Run(steps, store, launcher, observers, clock)
+    run = _Run(steps, store, launcher, observers, clock, claims or Uncontested())
     while run.waiting or run.running:
+        run.take_over()
         run.give_up_the_hopeless()
         run.start_what_fits()
         for step, failure in launcher.collect(TICK_SECONDS):
@@ -126,17 +133,19 @@ class _Run:
         launcher: Launcher,
         observers: Sequence[Observer],
         clock: Callable[[], float],
+        claims: Claims,
     ) -> None:
-        self.outcome = Outcome(reused=[step for step in steps if store.is_done(step)])
+        self.outcome = Outcome(reused=reusable(steps, store))
         self.running: dict[str, tuple[Step, float]] = {}
         self._store, self._launcher = store, launcher
-        self._observers, self._clock = observers, clock
+        self._observers, self._clock, self._claims = observers, clock, claims
         self._seats: dict[str, Seat] = {}
         self._resting: dict[str, float] = {}
         self._done = {step.fingerprint for step in self.outcome.reused}
         self._durations = Durations.of(self.outcome.reused, store)
         self._ranks = rank_by_chain(steps, self._durations.expected)
         self._places = {step.fingerprint: place for place, step in enumerate(steps)}
+        self._steps = {step.fingerprint: step for step in steps}
         self.waiting = [step for step in steps if step.fingerprint not in self._done]
         for step in self.outcome.reused:
             self.tell("finished", step)
@@ -145,6 +154,16 @@ class _Run:
         """Tell every observer."""
         for observer in self._observers:
             getattr(observer, what)(*about)
+
+    def take_over(self) -> None:
+        """Take the results of other drivers; let time pass if only they have work."""
+        for step in self._claims.taken_over():
+            self.waiting.remove(step)
+            self._done.add(step.fingerprint)
+            self.outcome.reused.append(step)
+            self.tell("finished", step)
+        if not self.running:
+            self._claims.pause(TICK_SECONDS)
 
     def give_up_the_hopeless(self) -> None:
         """Skip what needs a failed step; fail what no node could ever run."""
@@ -167,6 +186,7 @@ class _Run:
             for step in self.waiting
             if all(needed.fingerprint in self._done for needed in step.needs)
             and self._resting.get(step.fingerprint, now) <= now
+            and self._claims.is_free(step)
         ]
         return sorted(ready, key=lambda step: self._ranks[step.fingerprint], reverse=True)
 
@@ -180,6 +200,8 @@ class _Run:
         now, seats = self._clock(), list(self._seats.values())
         for key, seat in choose(candidates, self._launcher.nodes(), seats, now).items():
             step = ready[key]
+            if not self._claims.claim(step):
+                continue
             self.waiting.remove(step)
             self.running[key] = (step, now)
             self._seats[key] = seat
@@ -190,6 +212,7 @@ class _Run:
         """``step`` ended: done, lost or failed."""
         _, since = self.running.pop(step.fingerprint)
         del self._seats[step.fingerprint]
+        self._claims.ended(step)
         if failure is None:
             self._done.add(step.fingerprint)
             self._durations.note(step, self._clock() - since)
@@ -201,11 +224,21 @@ class _Run:
             self._fail(step, failure)
 
     def _put_back(self, step: Step, failure: Failure) -> None:
+        if failure.broken in self._done:
+            self._compute_again(self._steps[failure.broken])
         before = self.outcome.lost[step.fingerprint]
         self.outcome.lost[step.fingerprint] += 1
         self._resting[step.fingerprint] = self._clock() + FIRST_PAUSE_SECONDS * 4**before
         self.waiting.append(step)
         self.tell("lost", step, failure)
+
+    def _compute_again(self, step: Step) -> None:
+        """``step`` was done and is not any more."""
+        self._done.discard(step.fingerprint)
+        for steps in (self.outcome.reused, self.outcome.computed):
+            if step in steps:
+                steps.remove(step)
+        self.waiting.append(step)
 
     def _fail(self, step: Step, failure: Failure) -> None:
         self.outcome.failed[step.fingerprint] = (step, failure)
