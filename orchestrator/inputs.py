@@ -1,26 +1,20 @@
-"""A study's input files in the store, so that nodes which do not have them can compute its steps.
+"""Everything that a plan's steps read from outside of the store, put into it.
 
-Data files lie in ``<store>/files/<SHA-256>/<name>``, a checkpoint that is a local folder in
-``<store>/checkpoints/<hash>/``. The driver puts them there before a study runs on a cluster; a step
-reads them from there if they are not where the study says, or are not what they were.
+The driver does so before a study runs on a cluster: no node needs the study's folders then.
 """
 
-import os
-import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from orchestrator.fingerprints import file_hash
 from orchestrator.steps.base import Step
 from orchestrator.steps.encode import EncodeStep
+from orchestrator.steps.kept import keep_checkpoint, keep_file
 from orchestrator.steps.project import ProjectStep
-from orchestrator.steps.sources import CHECKPOINTS, FILES, InputFile
+from orchestrator.steps.sources import InputFile
 from orchestrator.store import StepStore
-from projection.errors import InputError
-from trainers.backbones import checkpoint_files, resolve_checkpoint
+from trainers.backbones import resolve_checkpoint
 
 
 def keep_inputs(steps: Iterable[Step], store: StepStore) -> None:
@@ -30,64 +24,33 @@ def keep_inputs(steps: Iterable[Step], store: StepStore) -> None:
         InputError: A file has changed since the study was read.
     """
     steps = list(steps)
-    for file in sorted(set(_files_in(steps)), key=lambda file: str(file.path)):
-        _keep_file(file, store.root / FILES / file.content)
+    for path, content in sorted({(one.path, one.content) for one in _files_in(steps)}):
+        keep_file(path, content, store)
     for name, content in sorted(set(_local_checkpoints(steps))):
-        _keep_folder(resolve_checkpoint(name), store.root / CHECKPOINTS / content)
+        keep_checkpoint(resolve_checkpoint(name), content, store)
 
 
 def _files_in(value: Any) -> Iterator[InputFile]:
+    """Input files in a step's own fields; what it needs are steps of their own."""
     if isinstance(value, InputFile):
-        yield replace(value, encoding="")
+        yield value
     elif isinstance(value, list | tuple):
         for one in value:
             yield from _files_in(one)
     elif is_dataclass(value) and not isinstance(value, type):
-        for each in fields(value):
-            member = getattr(value, each.name)
+        members = (getattr(value, each.name) for each in fields(value))
+        for member in members:
             if not isinstance(member, Step):
                 yield from _files_in(member)
 
 
 def _local_checkpoints(steps: Iterable[Step]) -> Iterator[tuple[str, str]]:
     for step in steps:
-        if isinstance(step, EncodeStep):
-            named: tuple[str | None, str | None] = step.backbone, step.checkpoint
-        elif isinstance(step, ProjectStep):
-            named = step.encoder, step.encoder_hash
-        else:
-            continue
-        name, content = named
-        if name and content and Path(name).expanduser().is_dir():
-            yield name, content
+        if isinstance(step, EncodeStep) and _is_folder(step.backbone):
+            yield step.backbone, step.checkpoint
+        elif isinstance(step, ProjectStep) and step.encoder and _is_folder(step.encoder):
+            yield step.encoder, str(step.encoder_hash)
 
 
-def _keep_file(file: InputFile, folder: Path) -> None:
-    kept = folder / file.path.name
-    if kept.exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{uuid4().hex}"
-    try:
-        shutil.copyfile(file.path, partial)
-        if file_hash(partial) != file.content:
-            raise InputError(f"{file.path} has changed since the study was read; run it again")
-        os.replace(partial, kept)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _keep_folder(checkpoint: Path, kept: Path) -> None:
-    if kept.exists():
-        return
-    partial = kept.with_name(f".{kept.name}.{uuid4().hex}")
-    partial.mkdir(parents=True)
-    try:
-        for path in checkpoint_files(checkpoint):
-            shutil.copyfile(path, partial / path.name)
-        os.replace(partial, kept)
-    except OSError:
-        if not kept.exists():  # else another driver was first
-            raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+def _is_folder(name: str) -> bool:
+    return Path(name).expanduser().is_dir()
