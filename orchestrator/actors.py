@@ -11,6 +11,7 @@ import torch
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from orchestrator.schedule import Resources
 from orchestrator.steps.base import BuildWorker
 from trainers.warmup import LanguageEnd
 
@@ -48,20 +49,22 @@ class RayPool:
 
     Args:
         workers: Hosts at most; languages are dealt out among them.
-        cpus: Cores of each.
-        gpus: GPUs of each.
+        each: What each of them is given.
+        name: Of the placement group, so that whoever started the step can remove what is left of it
+            after the step was killed.
     """
 
     workers: int
-    cpus: float
-    gpus: float
+    each: Resources
+    name: str
 
     @contextmanager
     def __call__(self, build: BuildWorker, languages: Sequence[str]) -> "Iterator[RunRound]":
         """Hosts for ``languages`` as long as the context lasts."""
         shares = deal_out(languages, self.workers)
-        bundle = {"CPU": self.cpus} | ({"GPU": self.gpus} if self.gpus else {})
-        group = placement_group([bundle] * len(shares), strategy="PACK")
+        wanted = {"CPU": self.each.cpus, "GPU": self.each.gpus, "memory": self.each.memory}
+        bundle = {what: amount for what, amount in wanted.items() if amount}
+        group = placement_group([bundle] * len(shares), strategy="PACK", name=self.name)
         try:
             ray.get(group.ready())
             hosts = [self._host(group, index, build, share) for index, share in enumerate(shares)]
@@ -71,9 +74,9 @@ class RayPool:
 
     def _host(self, group: Any, index: int, build: BuildWorker, share: Sequence[str]) -> Any:
         return LanguageHost.options(  # type: ignore[attr-defined]
-            num_cpus=self.cpus,
-            num_gpus=self.gpus,
-            name=None,
+            num_cpus=self.each.cpus,
+            num_gpus=self.each.gpus,
+            memory=self.each.memory or None,
             scheduling_strategy=PlacementGroupSchedulingStrategy(
                 group, placement_group_bundle_index=index
             ),

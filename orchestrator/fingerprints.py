@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import Field, field, fields, is_dataclass
+from dataclasses import MISSING, Field, field, fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
@@ -28,9 +28,9 @@ class Fingerprinted(Protocol):
         """Hexadecimal SHA-256."""
 
 
-def placement() -> Any:
-    """A dataclass field that says where something is, and never what it is."""
-    return field(metadata={"placement": True})
+def placement(default: Any = MISSING) -> Any:
+    """A dataclass field that says where something is or runs, and never what it is."""
+    return field(default=default, metadata={"placement": True})
 
 
 def canonical(value: object) -> Json:

@@ -1,13 +1,14 @@
 """Computing steps in this process, without Ray: for tests and for looking at one step."""
 
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.execute import Failure, Resources
+from orchestrator.execute import Failure
 from orchestrator.fingerprints import Json
+from orchestrator.schedule import Demand, Nodes, Resources
 from orchestrator.steps.base import BuildWorker, Step, Surroundings, perform
 from orchestrator.store import StepStore
 from projection.errors import InputError
@@ -19,18 +20,35 @@ if TYPE_CHECKING:
     from trainers.warmup import LanguageEnd, RunRound
 
 
-def attempt(step: Step, around: Surroundings) -> Failure | None:
-    """Perform ``step``; an exception becomes a record and a log file."""
+def attempt(
+    step: Step, around: Surroundings, is_loss: Callable[[Exception], bool] = lambda _error: False
+) -> Failure | None:
+    """Perform ``step``; an exception becomes a record and a log file.
+
+    Args:
+        step: Whose needs are done.
+        around: Where it runs.
+        is_loss: True for what another attempt may well survive. Bad input and a training that
+            diverged never are.
+    """
     try:
         perform(step, around)
     except Exception as error:
-        log = around.store.log_path(step)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(f"{step.title()}\n{step.fingerprint}\n\n{traceback.format_exc()}")
         expected = isinstance(error, InputError | TrainingDivergedError)
         message = str(error) if expected else f"{type(error).__name__}: {error}"
-        return Failure(message, str(log))
+        return Failure(message, _log(step, around), lost=not expected and is_loss(error))
     return None
+
+
+def _log(step: Step, around: Surroundings) -> str:
+    """Write the traceback; the path of the log, or why there is none."""
+    log = around.store.log_path(step)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"{step.title()}\n{step.fingerprint}\n\n{traceback.format_exc()}")
+    except OSError as error:
+        return f"none; it could not be written ({error})"
+    return str(log)
 
 
 @contextmanager
@@ -55,14 +73,21 @@ class InProcessLauncher:
         )
         self._ended: list[tuple[Step, Failure | None]] = []
 
-    @property
-    def room(self) -> Resources:
+    def nodes(self) -> Nodes:
         """One step at a time."""
-        return Resources(1)
+        return {"here": Resources(1)}
 
-    def demand(self, step: Step) -> Resources:
+    def demand(self, step: Step) -> Demand:
         """All there is."""
-        return Resources(1)
+        return (Resources(1),)
+
+    def refusal(self, step: Step) -> str | None:
+        """Everything is tried."""
+        return None
+
+    def retries(self, step: Step) -> int:
+        """If this process dies there is nobody to try again."""
+        return 0
 
     def submit(self, step: Step) -> None:
         """Compute ``step``."""

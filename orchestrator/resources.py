@@ -39,6 +39,7 @@ class ResourceSettings(BaseModel, frozen=True, extra="forbid"):
     translate: StepResources = StepResources()
     project: StepResources = StepResources()
     encode: StepResources = StepResources()
+    probe: StepResources = StepResources()
     warmup: StepResources = StepResources()
     finetune: StepResources = StepResources()
     evaluate: StepResources = StepResources()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
@@ -25,9 +25,10 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
     """Where and how wide to run; nothing here changes a result."""
 
     address: str | None = None
-    """Of a running Ray cluster; None starts one on this machine."""
-    gpus_per_model: float | None = Field(default=None, ge=0)
-    """GPUs, or a fraction of one, for each replica; None: one each where Ray has GPUs."""
+    """Of a running Ray cluster: ``auto``, ``host:port``, ``ray://host:port`` (Ray Client) or
+    ``http://host:port`` (submitted as a Ray job); None starts one on this machine."""
+    code: Literal["ship", "installed"] = "ship"
+    """Send this code to the workers of a running cluster, or use what is installed there."""
     warmup_workers: int | None = Field(default=None, ge=1)
     """Replicas of a warm-up that run at once; None: as many as there is room for."""
 

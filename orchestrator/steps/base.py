@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cache, cached_property
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -117,8 +118,16 @@ def perform(step: Step, around: Surroundings) -> None:
 
 def _versions() -> dict[str, Json]:
     packages = ("xlwarm", "torch", "transformers", "tokenizers", "ray", "mlflow", "sil-thot")
-    versions: dict[str, Json] = {package: installed_version(package) for package in packages}
+    versions = {package: _version(package) for package in packages}
     return versions | {"python": platform.python_version()}
+
+
+def _version(package: str) -> Json:
+    """Of what is installed; None for code that the driver has sent."""
+    try:
+        return installed_version(package)
+    except PackageNotFoundError:
+        return None
 
 
 @cache

@@ -50,7 +50,7 @@ class EvaluateStep(Step):
         load_weights(tagger, around.store.folder(self.model) / WEIGHTS)
         corpus = encoding.corpus(around.store, "test", self.language)
         predicted = predict_spans(tagger, corpus, encoding.tags)
-        gold = self.test.read().sentences
+        gold = self.test.read(around.store).sentences
         scores = score_spans([sentence.spans for sentence in gold], predicted)
         with (folder / PREDICTIONS).open("w", encoding="utf-8") as out:
             tagged = (

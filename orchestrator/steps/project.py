@@ -3,11 +3,11 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from orchestrator.fingerprints import Json, placement
 from orchestrator.steps.base import Step, Surroundings
-from orchestrator.steps.sources import InputFile, Source
+from orchestrator.steps.sources import InputFile, Source, found_checkpoint
 from orchestrator.steps.translate import TRANSLATION, TranslateStep
 from orchestrator.store import StepStore
 from projection.aligners import AlignmentSettings, EmbedWords, make_aligner
@@ -16,9 +16,6 @@ from projection.mapping import MappingSettings
 from projection.parallel import ParallelCorpus, read_parallel_text, read_translation
 from projection.project import count_projections, labelled, project_corpus
 from projection.records import Corpus
-
-if TYPE_CHECKING:
-    import torch
 
 SENTENCES = "sentences.jsonl"
 
@@ -53,18 +50,18 @@ class ProjectStep(Step):
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         """Write ``sentences.jsonl`` and ``counts.json``."""
-        source = self.source.read()
-        corpus = self._translated(source, around.store)
-        embed = self._word_encoder(around.device)
+        store = around.store
+        corpus = self._translated(self.source.read(store), store)
+        embed = self._word_encoder(around)
         aligner = make_aligner(
             self.aligner,
             self.alignment,
-            path=self.links.path if self.links else None,
+            path=self.links.found(store).path if self.links else None,
             embed=embed,
             extra=[
                 pair
                 for extra in self.parallel_text
-                for pair in read_parallel_text(extra.path, extra.encoding)
+                for pair in read_parallel_text(extra.found(store).path, extra.encoding)
             ],
         )
         projections = project_corpus(corpus, aligner.align(corpus), self.mapping, embed)
@@ -81,15 +78,16 @@ class ProjectStep(Step):
         made = self.translation
         if isinstance(made, TranslateStep):
             return read_translation(source, store.folder(made) / TRANSLATION, self.language)
-        return read_translation(source, made.path, self.language, encoding=made.encoding)
+        path = made.found(store).path
+        return read_translation(source, path, self.language, encoding=made.encoding)
 
-    def _word_encoder(self, device: "torch.device") -> EmbedWords | None:
-        if self.encoder is None:
+    def _word_encoder(self, around: Surroundings) -> EmbedWords | None:
+        if self.encoder is None or self.encoder_hash is None:
             return None
         import torch
 
-        from trainers.backbones import resolve_checkpoint
         from trainers.word_vectors import WordEncoder
 
         torch.set_num_threads(self.cpus)
-        return WordEncoder(resolve_checkpoint(self.encoder), self.alignment.layer, device)
+        folder = found_checkpoint(self.encoder, self.encoder_hash, around.store)
+        return WordEncoder(folder, self.alignment.layer, around.device)
