@@ -102,9 +102,15 @@ def gc(
             "either name every study whose steps are to stay, or give --all-partial to keep all "
             "finished steps"
         )
+    from orchestrator.inputs import inputs_of
+
     steps = existing(store)
     plans = [plan_of(study, overrides, None) for study in studies]
-    needed = {step.fingerprint for plan in plans for step in plan.steps}
+    needed = {
+        name
+        for plan in plans
+        for name in (*(step.fingerprint for step in plan.steps), *inputs_of(plan.steps))
+    }
     found = garbage(steps, needed if studies else None)
     for one in found:
         click.echo(f"{'removed' if yes else 'would remove'}  {one.name}  {one.why}")

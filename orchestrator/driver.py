@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from orchestrator.claims import SharedClaims
 from orchestrator.cluster import check_store, cluster
 from orchestrator.execute import Observer, Outcome, run_steps
 from orchestrator.inputs import keep_inputs
@@ -66,13 +67,14 @@ def _compute(plan: Plan, store: StepStore, observers: Sequence[Observer]) -> Out
     missing = [step for step in plan.steps if not store.is_done(step)]
     with cluster(settings.address, ship_code=settings.code == "ship"):
         if settings.address is not None:
-            check_store(store.root)
+            check_store(store)
             keep_inputs(missing, store)
         launcher = RayLauncher(store, plan.study.resources, settings.warmup_workers)
         for step in missing:
             if problem := launcher.refusal(step):
                 raise InputError(f"{step.title()}: {problem}")
-        try:
-            return run_steps(plan.steps, store, launcher, observers)
-        finally:
-            launcher.cancel()
+        with SharedClaims(store) as claims:
+            try:
+                return run_steps(plan.steps, store, launcher, observers, claims=claims)
+            finally:
+                launcher.cancel()

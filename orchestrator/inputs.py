@@ -1,23 +1,22 @@
 """A study's input files in the store, so that nodes which do not have them can compute its steps.
 
-Data files lie in ``<store>/files/<SHA-256>/<name>``, a checkpoint that is a local folder in
-``<store>/checkpoints/<hash>/``. The driver puts them there before a study runs on a cluster; a step
-reads them from there if they are not where the study says, or are not what they were.
+Data files lie in ``<store>/files/<SHA-256>/``, a checkpoint that is a local folder in
+``<store>/checkpoints/<hash>/``, each written and checked like a step. The driver puts them there
+before a study runs on a cluster; a step reads them from there if they are not where the study says,
+or are not what they were.
 """
 
-import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from orchestrator.fingerprints import file_hash
+from orchestrator.fingerprints import Json, file_hash
 from orchestrator.steps.base import Step
 from orchestrator.steps.encode import EncodeStep
 from orchestrator.steps.project import ProjectStep
-from orchestrator.steps.sources import CHECKPOINTS, FILES, InputFile
+from orchestrator.steps.sources import CHECKPOINTS, FILES, InputFile, Kept
 from orchestrator.store import StepStore
 from projection.errors import InputError
 from trainers.backbones import checkpoint_files, resolve_checkpoint
@@ -31,9 +30,17 @@ def keep_inputs(steps: Iterable[Step], store: StepStore) -> None:
     """
     steps = list(steps)
     for file in sorted(set(_files_in(steps)), key=lambda file: str(file.path)):
-        _keep_file(file, store.root / FILES / file.content)
+        _keep(Kept(FILES, file.content), [file.path], store)
     for name, content in sorted(set(_local_checkpoints(steps))):
-        _keep_folder(resolve_checkpoint(name), store.root / CHECKPOINTS / content)
+        files = checkpoint_files(resolve_checkpoint(name))
+        _keep(Kept(CHECKPOINTS, content), list(files), store)
+
+
+def inputs_of(steps: Iterable[Step]) -> set[str]:
+    """Content hashes of everything that ``steps`` read and a store may keep."""
+    steps = list(steps)
+    checkpoints = {content for _, content in _local_checkpoints(steps)}
+    return checkpoints | {file.content for file in _files_in(steps)}
 
 
 def _files_in(value: Any) -> Iterator[InputFile]:
@@ -62,32 +69,15 @@ def _local_checkpoints(steps: Iterable[Step]) -> Iterator[tuple[str, str]]:
             yield name, content
 
 
-def _keep_file(file: InputFile, folder: Path) -> None:
-    kept = folder / file.path.name
-    if kept.exists():
+def _keep(kept: Kept, paths: Sequence[Path], store: StepStore) -> None:
+    if store.is_done(kept):
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{uuid4().hex}"
-    try:
-        shutil.copyfile(file.path, partial)
-        if file_hash(partial) != file.content:
-            raise InputError(f"{file.path} has changed since the study was read; run it again")
-        os.replace(partial, kept)
-    finally:
-        partial.unlink(missing_ok=True)
 
+    def fill(folder: Path) -> dict[str, Json]:
+        for path in paths:
+            shutil.copyfile(path, folder / path.name)
+            if kept.kind == FILES and file_hash(folder / path.name) != kept.fingerprint:
+                raise InputError(f"{path} has changed since the study was read; run it again")
+        return {"title": ", ".join(path.name for path in paths)}
 
-def _keep_folder(checkpoint: Path, kept: Path) -> None:
-    if kept.exists():
-        return
-    partial = kept.with_name(f".{kept.name}.{uuid4().hex}")
-    partial.mkdir(parents=True)
-    try:
-        for path in checkpoint_files(checkpoint):
-            shutil.copyfile(path, partial / path.name)
-        os.replace(partial, kept)
-    except OSError:
-        if not kept.exists():  # else another driver was first
-            raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    store.write(kept, fill)

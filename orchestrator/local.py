@@ -10,7 +10,7 @@ from orchestrator.execute import Failure
 from orchestrator.fingerprints import Json
 from orchestrator.schedule import Demand, Nodes, Resources
 from orchestrator.steps.base import BuildWorker, Step, Surroundings, perform
-from orchestrator.store import StepStore
+from orchestrator.store import BrokenStepError, StepStore
 from projection.errors import InputError
 from trainers.errors import TrainingDivergedError
 
@@ -33,6 +33,8 @@ def attempt(
     """
     try:
         perform(step, around)
+    except BrokenStepError as error:
+        return Failure(str(error), _log(step, around), lost=True, broken=error.fingerprint)
     except Exception as error:
         expected = isinstance(error, InputError | TrainingDivergedError)
         message = str(error) if expected else f"{type(error).__name__}: {error}"

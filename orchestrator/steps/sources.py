@@ -19,6 +19,16 @@ CORPORA_AT_HAND = 4
 """Corpora that a process keeps, because several steps read the same."""
 
 
+@dataclass(frozen=True)
+class Kept:
+    """An input that a store keeps, written and checked like a step."""
+
+    kind: str
+    """:data:`FILES` or :data:`CHECKPOINTS`."""
+    fingerprint: str
+    """Of the content."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class InputFile:
     """A file known by its content; a moved file is the same file."""
@@ -42,11 +52,15 @@ class InputFile:
         there = self.path.is_file()
         if there and file_hash(self.path) == self.content:
             return self
-        kept = store.root / FILES / self.content / self.path.name
-        if kept.is_file():
-            return replace(self, path=kept)
+        kept = Kept(FILES, self.content)
+        if store.is_done(kept):
+            (path,) = (store.folder(kept) / name for name in store.record(kept)["artefacts"])
+            return replace(self, path=path)
         problem = "has changed since the study was read" if there else "is not on this machine"
-        raise InputError(f"{self.path} {problem}, and {kept} does not exist; run the study again")
+        raise InputError(
+            f"{self.path} {problem}, and the store {store.location} does not keep it; run the "
+            "study again"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +140,9 @@ def found_checkpoint(name: str, content: str, store: StepStore) -> Path:
     Raises:
         InputError: It cannot be had, or is another one by now.
     """
-    kept = store.root / CHECKPOINTS / content
-    if kept.is_dir():
-        return kept
+    kept = Kept(CHECKPOINTS, content)
+    if store.is_done(kept):
+        return store.folder(kept)
     folder = resolve_checkpoint(name)
     if checkpoint_hash(folder) != content:
         raise InputError(f"{folder} has changed since the study was read; run the study again")
