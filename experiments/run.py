@@ -21,7 +21,7 @@ def run(
     study_file: Path,
     overrides: tuple[str, ...],
     only: str | None,
-    store: Path,
+    store: str,
     tracking: str | None,
     address: str | None,
 ) -> int:
@@ -41,9 +41,9 @@ def run(
 
     from experiments.tables import logged_tables, render
     from orchestrator.driver import default_tracking, run_study
-    from orchestrator.store import StepStore
+    from orchestrator.store import open_store
 
-    steps = StepStore(store.absolute())
+    steps = open_store(store)
     uri = tracking or default_tracking(steps.root)
     ended = run_study(plan, steps, uri, logged_tables, Console(stderr=True))
     click.echo(render(plan, steps, "text"), nl=False)
@@ -77,7 +77,7 @@ def sync(
     study_file: Path,
     overrides: tuple[str, ...],
     only: str | None,
-    store: Path,
+    store: str,
     tracking: str | None,
 ) -> None:
     """Bring MLflow up to what the store has; repeating it changes nothing."""
@@ -85,10 +85,10 @@ def sync(
 
     from experiments.tables import logged_tables
     from orchestrator.driver import default_tracking
-    from orchestrator.store import StepStore
+    from orchestrator.store import open_store
     from orchestrator.tracking import Tracker
 
-    steps = StepStore(store.absolute())
+    steps = open_store(store)
     done = all(steps.is_done(step) for step in plan.steps)
     tracker = Tracker(plan, steps, tracking or default_tracking(steps.root))
     tracker.finish("FINISHED" if done else "KILLED", logged_tables(plan, steps))

@@ -11,8 +11,10 @@ import click
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "run": ("experiments.run:run", "Run a study: every strategy, language and seed."),
+        "plan": ("experiments.plan:plan", "Show what a study needs and costs; start nothing."),
         "report": ("experiments.report:report", "Show the results of a study."),
         "sync": ("experiments.run:sync", "Log a study's finished results to MLflow again."),
+        "store": ("experiments.stores:store", "List, clean and check a step store."),
         "score": ("orchestrator.score:score", "Score predicted spans against gold ones."),
         "doctor": ("orchestrator.doctor:doctor", "Say what this machine has and lacks."),
     }

@@ -10,6 +10,7 @@ from uuid import uuid4
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from orchestrator.store import StepStore
 from projection.errors import InputError
 
 SHIPPED = ("projection", "trainers", "orchestrator")
@@ -55,32 +56,33 @@ def code_folders() -> list[Path]:
     return [Path(str(import_module(name).__file__)).parent for name in SHIPPED]
 
 
-def check_store(root: Path) -> None:
+def check_store(store: StepStore) -> None:
     """Refuse a store that some node does not see.
 
     Raises:
         InputError: Names the nodes, and says what to do.
     """
-    token = root / f".seen-{uuid4().hex}"
-    token.touch()
+    token = f"logs/.seen-{uuid4().hex}"
+    store.files.write(token, b"")
     try:
         looks = {
             node["NodeManagerAddress"]: _sees.options(
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            ).remote(token)
+            ).remote(store, token)
             for node in ray.nodes()
             if node["Alive"]
         }
         blind = [address for address, seen in looks.items() if not ray.get(seen)]
     finally:
-        token.unlink()
+        store.files.remove(token)
     if blind:
         raise InputError(
-            f"the store {root} is not there on the nodes {', '.join(sorted(blind))}; put it on a "
-            "file system that all nodes mount under the same path"
+            f"the store {store.location} is not there on the nodes {', '.join(sorted(blind))}; put "
+            "it on a file system that all nodes mount under the same path, or behind a URI that "
+            "all nodes can reach (docs/store.md)"
         )
 
 
 @ray.remote(num_cpus=0)
-def _sees(token: Path) -> bool:
-    return token.exists()
+def _sees(store: StepStore, token: str) -> bool:
+    return store.files.exists(token)

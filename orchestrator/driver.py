@@ -67,15 +67,14 @@ def _compute(plan: Plan, store: StepStore, observers: Sequence[Observer]) -> Out
     missing = [step for step in plan.steps if not store.is_done(step)]
     with cluster(settings.address, ship_code=settings.code == "ship"):
         if settings.address is not None:
-            if store.local:
-                check_store(store.local)
+            check_store(store)
             keep_inputs(missing, store)
         launcher = RayLauncher(store, plan.study.resources, settings.warmup_workers)
         for step in missing:
             if problem := launcher.refusal(step):
                 raise InputError(f"{step.title()}: {problem}")
-        try:
-            with SharedClaims(store) as claims:
+        with SharedClaims(store) as claims:
+            try:
                 return run_steps(plan.steps, store, launcher, observers, claims=claims)
-        finally:
-            launcher.cancel()
+            finally:
+                launcher.cancel()

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+from orchestrator.reuse import Finished
 from orchestrator.steps.base import Step
-from orchestrator.store import StepStore
 
 COST = {
     "translate": 50.0,
@@ -33,7 +33,7 @@ class Durations:
         self._measured: dict[str, list[float]] = defaultdict(list)
 
     @classmethod
-    def of(cls, steps: Iterable[Step], store: StepStore) -> "Durations":
+    def of(cls, steps: Iterable[Step], store: Finished) -> "Durations":
         """What the done ones of ``steps`` say."""
         durations = cls()
         for step in steps:

@@ -13,10 +13,9 @@ from typing import Protocol
 from orchestrator.claims import Claims, Uncontested
 from orchestrator.durations import Durations
 from orchestrator.fingerprints import Json
-from orchestrator.reuse import reusable
+from orchestrator.reuse import Finished, reusable
 from orchestrator.schedule import Candidate, Demand, Nodes, Seat, choose
 from orchestrator.steps.base import Step
-from orchestrator.store import StepStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ class Outcome:
 
 def run_steps(
     steps: Sequence[Step],
-    store: StepStore,
+    store: Finished,
     launcher: Launcher,
     observers: Sequence[Observer],
     clock: Callable[[], float] = time.monotonic,
@@ -129,7 +128,7 @@ class _Run:
     def __init__(
         self,
         steps: Sequence[Step],
-        store: StepStore,
+        store: Finished,
         launcher: Launcher,
         observers: Sequence[Observer],
         clock: Callable[[], float],

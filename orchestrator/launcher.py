@@ -56,6 +56,7 @@ def _compute(step: Step, store: StepStore, given: Allotment, board: Any) -> Fail
         store=store,
         device=torch.device("cuda" if gpus else "cpu"),
         pool=RayPool(given.workers, given.worker, name=step.fingerprint),
+        workers=max(1, given.workers),
         report=lambda state: board.post.remote(step.fingerprint, state),
     )
     return attempt(step, around, _is_loss)

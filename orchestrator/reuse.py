@@ -1,12 +1,25 @@
 """What of a plan need not be computed again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from orchestrator.steps.base import Step
-from orchestrator.store import StepStore
 
 
-def reusable(steps: Sequence[Step], store: StepStore) -> list[Step]:
+class Finished(Protocol):
+    """What was computed before: a step store, or what is assumed of one."""
+
+    def is_done(self, step: Step) -> bool:
+        """True if ``step`` is there, as far as a glance tells."""
+
+    def is_whole(self, step: Step) -> bool:
+        """True if every byte of ``step`` is there."""
+
+    def record(self, step: Step) -> Mapping[str, Any]:
+        """``step.json`` of a finished step."""
+
+
+def reusable(steps: Sequence[Step], store: Finished) -> list[Step]:
     """Those of ``steps`` that are done, in their order.
 
     Every byte is checked of what a missing step will read; of the rest, that files are there and

@@ -40,6 +40,8 @@ class Surroundings:
     store: StepStore
     device: "torch.device"
     pool: WorkerPool
+    workers: int = 1
+    """That ``pool`` starts."""
     report: Report = lambda _state: None
 
 
@@ -105,6 +107,7 @@ def perform(step: Step, around: Surroundings) -> None:
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - clock, 3),
             "device": str(around.device),
+            "workers": around.workers,
             "host": platform.machine(),
             "versions": _versions(),
             "git_commit": git_commit(),

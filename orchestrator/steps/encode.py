@@ -9,9 +9,8 @@ import numpy as np
 
 from orchestrator.fingerprints import Json, placement
 from orchestrator.steps.base import Step, Surroundings
-from orchestrator.steps.kept import found_checkpoint
 from orchestrator.steps.project import SENTENCES, ProjectStep
-from orchestrator.steps.sources import Source, UnlabelledSource
+from orchestrator.steps.sources import Source, UnlabelledSource, found_checkpoint
 from orchestrator.store import StepStore
 from projection.inputs import Input
 from projection.jsonl import read_sentences

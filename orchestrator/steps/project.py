@@ -7,8 +7,7 @@ from typing import ClassVar
 
 from orchestrator.fingerprints import Json, placement
 from orchestrator.steps.base import Step, Surroundings
-from orchestrator.steps.kept import found_checkpoint
-from orchestrator.steps.sources import InputFile, Source
+from orchestrator.steps.sources import InputFile, Source, found_checkpoint
 from orchestrator.steps.translate import TRANSLATION, TranslateStep
 from orchestrator.store import StepStore
 from projection.aligners import AlignmentSettings, EmbedWords, make_aligner

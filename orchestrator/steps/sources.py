@@ -6,14 +6,27 @@ from functools import lru_cache
 from pathlib import Path
 
 from orchestrator.fingerprints import file_hash, fingerprint, placement
-from orchestrator.steps.kept import kept_file
 from orchestrator.store import StepStore
 from projection.corpora import Format, Part, read_corpus, take
 from projection.errors import InputError
 from projection.records import Corpus, Sentence
+from trainers.backbones import checkpoint_hash, resolve_checkpoint
+
+FILES, CHECKPOINTS = "files", "checkpoints"
+"""Where a store keeps what steps read (:mod:`orchestrator.inputs`)."""
 
 CORPORA_AT_HAND = 4
 """Corpora that a process keeps, because several steps read the same."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An input that a store keeps, written and checked like a step."""
+
+    kind: str
+    """:data:`FILES` or :data:`CHECKPOINTS`."""
+    fingerprint: str
+    """Of the content."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +52,15 @@ class InputFile:
         there = self.path.is_file()
         if there and file_hash(self.path) == self.content:
             return self
-        kept = kept_file(self.path, self.content, store)
-        if kept is None:
-            problem = "has changed since the study was read" if there else "is not on this machine"
-            raise InputError(
-                f"{self.path} {problem}, and the store {store.location} has no copy; "
-                "run the study again"
-            )
-        return replace(self, path=kept)
+        kept = Kept(FILES, self.content)
+        if store.is_done(kept):
+            (path,) = (store.folder(kept) / name for name in store.record(kept)["artefacts"])
+            return replace(self, path=path)
+        problem = "has changed since the study was read" if there else "is not on this machine"
+        raise InputError(
+            f"{self.path} {problem}, and the store {store.location} does not keep it; run the "
+            "study again"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +127,26 @@ class UnlabelledSource:
     def read(self, store: StepStore | None = None) -> list[Sentence]:
         """The sentences without their spans."""
         return [replace(sentence, spans=()) for sentence in self.source.read(store).sentences]
+
+
+def found_checkpoint(name: str, content: str, store: StepStore) -> Path:
+    """The folder of the checkpoint ``name`` where this process can read it.
+
+    Args:
+        name: As the study calls it.
+        content: Hash of its files.
+        store: For a local folder that is not on this machine.
+
+    Raises:
+        InputError: It cannot be had, or is another one by now.
+    """
+    kept = Kept(CHECKPOINTS, content)
+    if store.is_done(kept):
+        return store.folder(kept)
+    folder = resolve_checkpoint(name)
+    if checkpoint_hash(folder) != content:
+        raise InputError(f"{folder} has changed since the study was read; run the study again")
+    return folder
 
 
 def words_hash(sentences: Sequence[Sentence]) -> str:

@@ -2,7 +2,7 @@
 
 from orchestrator.store.contents import DONE, RECORD
 from orchestrator.store.patience import StoreRefusedError
-from orchestrator.store.step_store import BrokenStepError, StepStore, Stored
+from orchestrator.store.step_store import BrokenStepError, StepStore, Stored, open_store
 
 __all__ = [
     "DONE",
@@ -11,4 +11,5 @@ __all__ = [
     "StepStore",
     "StoreRefusedError",
     "Stored",
+    "open_store",
 ]

@@ -1,11 +1,11 @@
 """Leases: who computes a step, so that two drivers on one store never compute the same.
 
-A lease of a step is a small file, ``leases/<kind>/<fingerprint>/<generation>.json``. Creating a file
-that must not exist is the one act that all stores can do atomically, so whoever creates generation
-1 has the step, and whoever finds the latest generation over creates the next: of many who try, one
-succeeds. The holder rewrites its file all the time. No clock is compared with that of another
-machine: a lease is over when it was given back, when its holder is a process of this machine that
-is gone, or when *this* process has watched it for ``seconds`` and seen no beat.
+A lease of a step is a small file, ``leases/<kind>/<fingerprint>/<generation>.json``. To create a
+file that must not exist is the one act that all stores can do atomically: whoever creates the
+first generation has the step, and whoever finds the latest one over creates the next. Of many who
+try, one succeeds. The holder rewrites its file all the time. No clock is compared with that of
+another machine: a lease is over when it was given back, when its holder is a process of this
+machine that is gone, or when *this* process has watched it for ``seconds`` and seen no beat.
 
 A lease saves work. It guards no data: publishing does, and the first result stays.
 """

@@ -68,15 +68,16 @@ def is_passing(error: BaseException) -> bool:
 
 def _http_status(error: BaseException) -> int | None:
     """Status of a remote answer, where the libraries behind fsspec put it."""
-    for holder in (error, getattr(error, "response", None)):
-        if isinstance(holder, dict):  # botocore
-            holder = holder.get("ResponseMetadata", {}).get("HTTPStatusCode")
-            return int(holder) if holder is not None else None
-        for name in ("code", "status", "status_code"):
-            value = getattr(holder, name, None)
-            if isinstance(value, int):
-                return value
-    return None
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):  # botocore
+        response = response.get("ResponseMetadata", {})
+        return int(response.get("HTTPStatusCode", 0)) or None
+    found = (
+        getattr(holder, name, None)
+        for holder in (error, response)
+        for name in ("code", "status", "status_code")
+    )
+    return next((value for value in found if isinstance(value, int)), None)
 
 
 def patiently(act: Callable[[], Result], what: str, seconds: float) -> Result:

@@ -275,3 +275,8 @@ class StepStore:
 def place(step: Stored) -> str:
     """``<kind>/<fingerprint>``, the name of a step's folder."""
     return f"{step.kind}/{step.fingerprint}"
+
+
+def open_store(location: str) -> StepStore:
+    """The store at a folder, relative to the working directory, or behind a URI."""
+    return StepStore(location if "://" in location else Path(location).absolute())
