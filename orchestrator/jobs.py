@@ -103,7 +103,7 @@ def run_job(job: StudyJob, address: str, say: Callable[[str], None]) -> int:
 
     Args:
         job: See :func:`pack_study`.
-        address: Of the dashboard. A token is taken from ``RAY_AUTH_TOKEN`` or ``~/.ray/auth_token``.
+        address: Of the dashboard; a token comes from ``RAY_AUTH_TOKEN`` or ``~/.ray/auth_token``.
         say: Prints.
 
     Raises:

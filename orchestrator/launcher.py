@@ -2,15 +2,20 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 import ray
-from ray.util.placement_group import get_placement_group, remove_placement_group
+from ray.util.placement_group import (
+    get_placement_group,
+    placement_group_table,
+    remove_placement_group,
+)
 
 from orchestrator.allotment import Allotment, allot, measured, refusal
 from orchestrator.execute import Failure
 from orchestrator.fingerprints import Json
-from orchestrator.resources import ResourceSettings, StepResources
+from orchestrator.resources import ResourceSettings
 from orchestrator.schedule import Demand, Nodes, Resources
 from orchestrator.steps.base import Step, Surroundings
 from orchestrator.store import StepStore, StoreRefusedError
@@ -95,6 +100,8 @@ class RayLauncher:
         self._since: dict[str, float] = {}
         self._nodes, self._looked = alive_nodes(), time.monotonic()
         self._largest = dict(self._nodes)
+        self._homeless: set[str] = set()
+        self._next_look = 0.0
 
     def nodes(self) -> Nodes:
         """The nodes that are alive."""
@@ -141,10 +148,12 @@ class RayLauncher:
         ready, _ = ray.wait(list(self._pending), num_returns=1, timeout=timeout)
         self._states = ray.get(self._board.read.remote())
         ended = [(self._pending[task], self._result(task)) for task in ready]
-        overdue = [(self._pending[task], self._end(task)) for task in self._overdue(set(ready))]
-        for step, failure in [*ended, *overdue]:
+        running = {task: step for task, step in self._pending.items() if task not in ready}
+        ended += [(step, self._end(task)) for task, step in self._overdue(running)]
+        ended += [(step, self._strand(task)) for task, step in self._stranded(running)]
+        for step, failure in ended:
             self._forget(step, failure)
-        return [*ended, *overdue]
+        return ended
 
     def _result(self, task: Any) -> Failure | None:
         try:
@@ -154,30 +163,50 @@ class RayLauncher:
             return Failure(message, RAY_LOGS, lost=True)
         return failure
 
-    def _overdue(self, ready: set[Any]) -> list[Any]:
+    def _overdue(self, running: Mapping[Any, Step]) -> list[tuple[Any, Step]]:
         now = time.monotonic()
-        overdue = []
-        for task, step in self._pending.items():
+        for step in running.values():
             if step.fingerprint in self._states:
                 self._since.setdefault(step.fingerprint, now)
-            minutes = self._asked(step).timeout_minutes
-            since = self._since.get(step.fingerprint, now)
-            if minutes is not None and now - since > 60 * minutes and task not in ready:
-                overdue.append(task)
-        return overdue
+        return [
+            (task, step)
+            for task, step in running.items()
+            if now - self._since.get(step.fingerprint, now) > 60 * self._minutes(step)
+        ]
 
-    def _asked(self, step: Step) -> StepResources:
-        return self._resources.of(step.kind)
+    def _minutes(self, step: Step) -> float:
+        minutes = self._resources.of(step.kind).timeout_minutes
+        return inf if minutes is None else minutes
 
     def _end(self, task: Any) -> Failure:
         step = self._pending[task]
         ray.cancel(task, force=True)
-        minutes = self._asked(step).timeout_minutes
         return Failure(
-            f"not done after {minutes:g} minutes; if it needs longer, raise "
+            f"not done after {self._minutes(step):g} minutes; if it needs longer, raise "
             f"resources.{step.kind}.timeout_minutes",
             RAY_LOGS,
         )
+
+    def _stranded(self, running: Mapping[Any, Step]) -> list[tuple[Any, Step]]:
+        """Warm-ups that lost a node and for whose workers Ray has looked in vain for a while."""
+        if time.monotonic() < self._next_look:
+            return []
+        self._next_look = time.monotonic() + REFRESH_SECONDS
+        before, self._homeless = (
+            self._homeless,
+            {
+                step.fingerprint
+                for step in running.values()
+                if step.kind == "warmup" and _lacks_room(step.fingerprint)
+            },
+        )
+        both = before & self._homeless
+        return [(task, step) for task, step in running.items() if step.fingerprint in both]
+
+    def _strand(self, task: Any) -> Failure:
+        ray.cancel(task, force=True)
+        message = "a node of its workers died, and no other has room for them"
+        return Failure(message, RAY_LOGS, lost=True)
 
     def _forget(self, step: Step, failure: Failure | None) -> None:
         key = step.fingerprint
@@ -218,6 +247,15 @@ def _free_placement_group(name: str) -> None:
         remove_placement_group(get_placement_group(name))
     except ValueError:
         return
+
+
+def _lacks_room(name: str) -> bool:
+    """True if Ray looks for room for a placement group that had some."""
+    try:
+        group = get_placement_group(name)
+    except ValueError:
+        return False
+    return str(placement_group_table(group)["state"]) == "RESCHEDULING"
 
 
 def _first_line(error: Exception) -> str:
