@@ -14,6 +14,7 @@ from orchestrator.steps.base import Step, Surroundings
 from orchestrator.steps.warmup import WarmupStep
 from orchestrator.store import StepStore
 from orchestrator.study import ClusterSettings
+from orchestrator.transports import Transport
 from projection.errors import InputError
 
 TASK_RETRIES = 3
@@ -75,6 +76,7 @@ class Seat:
     gpus: float
     workers: int = 0
     worker_cpus: float = 0.0
+    transport: Transport | None = None
 
     @property
     def total(self) -> Resources:
@@ -94,7 +96,7 @@ def _compute(step: Step, root: Path, seat: Seat, board: Any) -> Failure | None:
     around = Surroundings(
         store=StepStore(root),
         device=torch.device("cuda" if seat.gpus else "cpu"),
-        pool=RayPool(seat.workers, seat.worker_cpus, seat.gpus),
+        pool=RayPool(seat.workers, seat.worker_cpus, seat.gpus, seat.transport),
         report=lambda state: board.post.remote(step.fingerprint, state),
     )
     return attempt(step, around)
@@ -144,7 +146,7 @@ class RayLauncher:
         workers = min(self._settings.warmup_workers or fitting, len(step.languages))
         # More workers than fit share the cores; fractions must be whole hundredths.
         share = min(float(step.cpus), int(100 * self._room.cpus / workers) / 100)
-        return Seat(0, gpus, workers, share)
+        return Seat(0, gpus, workers, share, self._settings.warmup_transport)
 
     def _gpus(self) -> float:
         if not self._room.gpus:

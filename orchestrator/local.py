@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 from orchestrator.execute import Failure, Resources
 from orchestrator.fingerprints import Json
-from orchestrator.steps.base import BuildWorker, Step, Surroundings, perform
+from orchestrator.steps.base import Step, Surroundings, WarmupJob, perform
 from orchestrator.store import StepStore
 from projection.errors import InputError
 from trainers.errors import TrainingDivergedError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from trainers.warmup import LanguageEnd, RunRound
+    from trainers.flat import Layout
+    from trainers.warmup import Rounds
 
 
 def attempt(step: Step, around: Surroundings) -> Failure | None:
@@ -34,14 +33,11 @@ def attempt(step: Step, around: Surroundings) -> Failure | None:
 
 
 @contextmanager
-def in_process_pool(build: BuildWorker, languages: Sequence[str]) -> "Iterator[RunRound]":
+def in_process_pool(job: WarmupJob, layout: "Layout") -> "Iterator[Rounds]":
     """All languages of a warm-up on one worker in this process."""
-    worker = build(languages)
+    from orchestrator.transports.in_process import InProcessRounds
 
-    def run_round(parameters: "Tensor", z: int) -> "list[LanguageEnd]":
-        return worker.run_steps(parameters, z, languages)
-
-    yield run_round
+    yield InProcessRounds(job, layout)
 
 
 class InProcessLauncher:

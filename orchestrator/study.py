@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
 from orchestrator.data_settings import EVERY, DataSettings, FileSettings
+from orchestrator.transports import Transport
 from projection.inputs import Input
 from projection.schemes import TagScheme
 from projection.tasks import TASKS, Task
@@ -15,7 +16,7 @@ from trainers.backbones import BackboneSettings
 from trainers.strategies import STRATEGIES, strategy
 from trainers.tagger import TaggerSettings
 from trainers.training import TrainSettings
-from trainers.warmup import WarmupSettings
+from trainers.warmup import Aggregation, WarmupSettings
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
 
@@ -29,6 +30,8 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
     """GPUs, or a fraction of one, for each replica; None: one each where Ray has GPUs."""
     warmup_workers: int | None = Field(default=None, ge=1)
     """Replicas of a warm-up that run at once; None: as many as there is room for."""
+    warmup_transport: Transport | None = None
+    """How parameters travel between them; None: the fastest that works where they are."""
 
 
 def _task(value: object) -> object:
@@ -83,6 +86,13 @@ class Study(BaseModel, frozen=True, extra="forbid"):
     def _consistent(self) -> "Study":
         if self.source in self.targets:
             raise ValueError(f"the source language {self.source} is also among the targets")
+        warmup = self.warmup
+        trims = int(warmup.trim * len(self.targets))
+        if warmup.aggregation is Aggregation.TRIMMED_MEAN and not trims:
+            raise ValueError(
+                f"warmup.trim {warmup.trim:g} of {len(self.targets)} targets leaves none out; "
+                f"give at least {1 / len(self.targets):.2g}, or warmup.aggregation mean"
+            )
         if self.task.scheme is TagScheme.IOB1:
             raise ValueError("a task cannot predict IOB1; use bio or bioes")
         if "tagger" in self.model_fields_set and Input.POS not in self.task.inputs:
