@@ -1,10 +1,10 @@
-"""Fine-tuning steps: xlwarm's against the Hugging Face Trainer's, on one model and the same batches.
+"""Fine-tuning steps: xlwarm's against the Hugging Face Trainer's, same model and batches.
 
 Both sides train the same tagger in float32 with Adam at a constant rate, on the same sentences in
 the same order, with the same dropout masks (drawn from the same seed before each step). The Trainer
 has the whole vocabulary and PyTorch's fused AdamW without weight decay, which is Adam; xlwarm has
-the vocabulary trimmed to the corpus and all parameters in one vector. Each side runs in a process of
-its own, so that its peak memory is its own. Their loss curves must agree to 1e-4.
+the vocabulary trimmed to the corpus and all parameters in one vector. Each side runs in a process
+of its own, so that its peak memory is its own. Their loss curves must agree to 1e-4.
 
     python -m benchmarks.finetune_step [THREADS]        (make bench: one thread)
 """

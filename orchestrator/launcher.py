@@ -19,6 +19,8 @@ from orchestrator.resources import ResourceSettings
 from orchestrator.schedule import Demand, Nodes, Resources
 from orchestrator.steps.base import Step, Surroundings
 from orchestrator.store import StepStore, StoreRefusedError
+from orchestrator.study import ClusterSettings
+from orchestrator.transports import Transport
 
 RAY_LOGS = "the logs of Ray (session_latest/logs in its temporary folder)"
 
@@ -49,7 +51,9 @@ class Board:
         return self._states
 
 
-def _compute(step: Step, store: StepStore, given: Allotment, board: Any) -> Failure | None:
+def _compute(
+    step: Step, store: StepStore, given: Allotment, transport: Transport | None, board: Any
+) -> Failure | None:
     import torch
 
     from orchestrator.actors import RayPool
@@ -60,7 +64,7 @@ def _compute(step: Step, store: StepStore, given: Allotment, board: Any) -> Fail
     around = Surroundings(
         store=store,
         device=torch.device("cuda" if gpus else "cpu"),
-        pool=RayPool(given.workers, given.worker, name=step.fingerprint),
+        pool=RayPool(given.workers, given.worker, step.fingerprint, transport),
         workers=max(1, given.workers),
         report=lambda state: board.post.remote(step.fingerprint, state),
     )
@@ -85,15 +89,18 @@ class RayLauncher:
     Args:
         store: Every node must see it.
         resources: What the study says of each kind of step.
-        warmup_workers: What it says of the workers of a warm-up.
+        settings: What it says of the cluster.
     """
 
     def __init__(
-        self, store: StepStore, resources: ResourceSettings, warmup_workers: int | None = None
+        self,
+        store: StepStore,
+        resources: ResourceSettings,
+        settings: ClusterSettings | None = None,
     ) -> None:
         self._store = store
         self._resources = resources
-        self._warmup_workers = warmup_workers
+        self._settings = settings or ClusterSettings()
         self._board = Board.remote()  # type: ignore[attr-defined]
         self._pending: dict[Any, Step] = {}
         self._states: dict[str, Mapping[str, Json]] = {}
@@ -126,7 +133,8 @@ class RayLauncher:
 
     def _allotment(self, step: Step, nodes: Nodes) -> Allotment:
         asked = self._resources.of(step.kind)
-        return allot(step, asked, measured(step, self._store), nodes, self._warmup_workers)
+        workers = self._settings.warmup_workers
+        return allot(step, asked, measured(step, self._store), nodes, workers)
 
     def submit(self, step: Step) -> None:
         """Start the step's task; a warm-up's task only leads, its actors have the cores."""
@@ -137,7 +145,7 @@ class RayLauncher:
             num_gpus=given.own.gpus,
             memory=given.own.memory or None,
             name=step.title(),
-        ).remote(step, self._store, given, self._board)
+        ).remote(step, self._store, given, self._settings.warmup_transport, self._board)
         self._pending[task] = step
 
     def collect(self, timeout: float) -> Sequence[tuple[Step, Failure | None]]:
