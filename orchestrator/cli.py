@@ -74,3 +74,7 @@ def _is_input_error(error: ValueError) -> bool:
     from projection.errors import InputError
 
     return isinstance(error, InputError)
+
+
+if __name__ == "__main__":
+    main()

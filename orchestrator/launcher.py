@@ -13,7 +13,7 @@ from orchestrator.fingerprints import Json
 from orchestrator.resources import ResourceSettings, StepResources
 from orchestrator.schedule import Demand, Nodes, Resources
 from orchestrator.steps.base import Step, Surroundings
-from orchestrator.store import StepStore
+from orchestrator.store import StepStore, StoreRefusedError
 
 RAY_LOGS = "the logs of Ray (session_latest/logs in its temporary folder)"
 
@@ -65,8 +65,8 @@ def _compute(step: Step, store: StepStore, given: Allotment, board: Any) -> Fail
 def _is_loss(error: Exception) -> bool:
     """True for what another attempt may well survive; an error of an actor's code is none."""
     if isinstance(error, ray.exceptions.RayTaskError):
-        return isinstance(error.cause, LOSSES)
-    return isinstance(error, LOSSES)
+        return _is_loss(error.cause)
+    return isinstance(error, LOSSES) and not isinstance(error, StoreRefusedError)
 
 
 _in_shared_process = ray.remote(max_retries=0)(_compute)
