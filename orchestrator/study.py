@@ -31,6 +31,8 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
     """Send this code to the workers of a running cluster, or use what is installed there."""
     warmup_workers: int | None = Field(default=None, ge=1)
     """Replicas of a warm-up that run at once; None: as many as there is room for."""
+    store_patience_minutes: float = Field(default=10.0, ge=0)
+    """How long a result that was computed waits for a store that refuses it."""
 
 
 def _task(value: object) -> object:
