@@ -43,7 +43,7 @@ def run(
     from orchestrator.driver import default_tracking, run_study
     from orchestrator.store import open_store
 
-    steps = open_store(store)
+    steps = open_store(store, 60 * plan.study.cluster.store_patience_minutes)
     uri = tracking or default_tracking(steps.root)
     ended = run_study(plan, steps, uri, logged_tables, Console(stderr=True))
     click.echo(render(plan, steps, "text"), nl=False)

@@ -46,7 +46,15 @@ def run_study(
         tracking: MLflow URI.
         render: Makes the tables when all is done.
         console: For the progress view.
+
+    Raises:
+        InputError: The study cannot run here.
     """
+    if not store.is_shared:
+        raise InputError(
+            f"the store {store.location} is in the memory of one process, but steps run in many; "
+            "name a folder or the URI of a file system"
+        )
     store.root.mkdir(parents=True, exist_ok=True)
     log = BackgroundTracking(plan, store, tracking)
     status = "KILLED"

@@ -45,7 +45,7 @@ def canonical(value: object) -> Json:
 
 def _compound(value: object) -> Json:
     if isinstance(value, Fingerprinted):
-        return value.fingerprint
+        return _scalar(value.fingerprint)
     if isinstance(value, Enum):
         return canonical(value.value)
     if is_dataclass(value) and not isinstance(value, type):

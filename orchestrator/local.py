@@ -61,13 +61,17 @@ def in_process_pool(job: WarmupJob, layout: "Layout") -> "Iterator[Rounds]":
 
 
 class InProcessLauncher:
-    """Computes a step while it is submitted."""
+    """Computes a step while it is submitted.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        location: Of the step store.
+    """
+
+    def __init__(self, location: Path | str) -> None:
         import torch
 
         self._around = Surroundings(
-            store=StepStore(root), device=torch.device("cpu"), pool=in_process_pool
+            store=StepStore(location), device=torch.device("cpu"), pool=in_process_pool
         )
         self._ended: list[tuple[Step, Failure | None]] = []
 

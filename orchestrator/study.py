@@ -34,6 +34,8 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
     """Replicas of a warm-up that run at once; None: as many as there is room for."""
     warmup_transport: Transport | None = None
     """How parameters travel between them; None: the fastest that works where they are."""
+    store_patience_minutes: float = Field(default=10.0, ge=0)
+    """How long a result that was computed waits for a store that refuses it."""
 
 
 def _task(value: object) -> object:

@@ -83,6 +83,11 @@ class StepStore:
             return Path(self.location)
         return Path(unquote(parts.path)) if parts.scheme in ("file", "local") else None
 
+    @property
+    def is_shared(self) -> bool:
+        """False if no other process can see it."""
+        return not str(self.location).startswith("memory://")
+
     @cached_property
     def root(self) -> Path:
         """The folder of the store on this machine: itself, or what is kept here of a remote one.
@@ -277,6 +282,6 @@ def place(step: Stored) -> str:
     return f"{step.kind}/{step.fingerprint}"
 
 
-def open_store(location: str) -> StepStore:
+def open_store(location: str, patience: float = PATIENCE_SECONDS) -> StepStore:
     """The store at a folder, relative to the working directory, or behind a URI."""
-    return StepStore(location if "://" in location else Path(location).absolute())
+    return StepStore(location if "://" in location else Path(location).absolute(), patience)
