@@ -36,11 +36,6 @@ class StudyJob:
         return " ".join(["python", "-m", "orchestrator.cli", "run", STUDY, *self.options])
 
 
-def is_job_address(address: str | None) -> bool:
-    """True for the address of a dashboard, to which a study is submitted as a job."""
-    return address is not None and address.startswith(("http://", "https://"))
-
-
 def pack_study(study: Study, folder: Path, *, store: str, options: Sequence[str] = ()) -> StudyJob:
     """Write ``study`` with its data and this code into the empty ``folder``.
 
