@@ -2,41 +2,57 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orchestrator.plan import Plan, make_plan
-from orchestrator.study_file import read_study
+if TYPE_CHECKING:
+    from orchestrator.plan import Plan
+    from orchestrator.study import Study
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+store_option = click.option(
+    "--store",
+    "store",
+    default="store",
+    show_default=True,
+    metavar="FOLDER|URI",
+    help="Step store: a folder, or what fsspec can reach, such as s3://bucket/store.",
+)
+
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a setting of the study, such as training.steps=400.",
+)
 
 
 def study_options(command: Command) -> Command:
     """STUDY, ``--set``, ``--only`` and ``--store``."""
     for decorate in (
-        click.option(
-            "--store",
-            type=click.Path(path_type=Path, file_okay=False),
-            default=Path("store"),
-            show_default=True,
-            help="Folder of the step store.",
-        ),
+        store_option,
         click.option("--only", metavar="STRATEGY,..", help="Only these strategies."),
-        click.option(
-            "--set",
-            "overrides",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="Override a setting of the study, such as training.steps=400.",
-        ),
+        set_option,
         click.argument("study_file", metavar="STUDY", type=click.Path(path_type=Path)),
     ):
         command = decorate(command)
     return command
 
 
-def plan_of(study_file: Path, overrides: tuple[str, ...], only: str | None) -> Plan:
+def plan_of(study_file: Path, overrides: tuple[str, ...], only: str | None) -> "Plan":
     """The plan of a study with what the command line says put over it."""
+    from orchestrator.plan import make_plan
+
+    return make_plan(study_of(study_file, overrides, only))
+
+
+def study_of(study_file: Path, overrides: tuple[str, ...], only: str | None) -> "Study":
+    """A study with what the command line says put over it."""
+    from orchestrator.study_file import read_study
+
     chosen = (f"strategies=[{only}]",) if only else ()
-    return make_plan(read_study(study_file, [*overrides, *chosen]))
+    return read_study(study_file, [*overrides, *chosen])

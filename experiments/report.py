@@ -6,7 +6,7 @@ import click
 
 from experiments.options import plan_of, study_options
 from experiments.tables import BOXES, render
-from orchestrator.store import StepStore
+from orchestrator.store import open_store
 
 
 @click.command()
@@ -23,13 +23,13 @@ def report(
     study_file: Path,
     overrides: tuple[str, ...],
     only: str | None,
-    store: Path,
+    store: str,
     format_name: str,
     out: Path | None,
 ) -> None:
     """Show the table of STUDY; a study that is half done shows what it has."""
     plan = plan_of(study_file, overrides, only)
-    text = render(plan, StepStore(store), format_name)
+    text = render(plan, open_store(store), format_name)
     if out:
         out.write_text(text, encoding="utf-8")
     else:

@@ -11,6 +11,7 @@ import click
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "run": ("experiments.run:run", "Run a study: every strategy, language and seed."),
+        "plan": ("experiments.plan:plan", "Show what a study needs and costs; start nothing."),
         "report": ("experiments.report:report", "Show the results of a study."),
         "sync": ("experiments.run:sync", "Log a study's finished results to MLflow again."),
         "data": ("experiments.data:data", "Count a study's corpora, beside the paper's."),
@@ -23,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "orchestrator.project:project",
             "Carry the labels of a corpus over to its translation.",
         ),
+        "store": ("experiments.stores:store", "List, clean and check a step store."),
         "score": ("orchestrator.score:score", "Score predicted spans against gold ones."),
         "doctor": ("orchestrator.doctor:doctor", "Say what this machine has and lacks."),
     }
@@ -82,3 +84,7 @@ def _is_input_error(error: ValueError) -> bool:
     from projection.errors import InputError
 
     return isinstance(error, InputError)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,17 +1,21 @@
 """Running a whole study on Ray, with MLflow beside it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from orchestrator.cluster import RayLauncher, cluster
-from orchestrator.execute import Outcome, run_steps
+from orchestrator.claims import SharedClaims
+from orchestrator.cluster import check_store, cluster
+from orchestrator.execute import Observer, Outcome, run_steps
+from orchestrator.inputs import keep_inputs
+from orchestrator.launcher import RayLauncher
 from orchestrator.plan import Plan
 from orchestrator.progress import ProgressView
 from orchestrator.store import StepStore
 from orchestrator.tracking import BackgroundTracking
+from projection.errors import InputError
 
 Render = Callable[[Plan, StepStore], Mapping[str, str]]
 """The study's tables as texts by file name, logged with the study."""
@@ -42,23 +46,43 @@ def run_study(
         tracking: MLflow URI.
         render: Makes the tables when all is done.
         console: For the progress view.
+
+    Raises:
+        InputError: The study cannot run here.
     """
+    if not store.is_shared:
+        raise InputError(
+            f"the store {store.location} is in the memory of one process, but steps run in many; "
+            "name a folder or the URI of a file system"
+        )
     store.root.mkdir(parents=True, exist_ok=True)
-    settings = plan.study.cluster
     log = BackgroundTracking(plan, store, tracking)
     status = "KILLED"
     try:
         if all(store.is_done(step) for step in plan.steps):
             outcome = Outcome(reused=list(plan.steps))
         else:
-            with cluster(settings.address):
-                launcher = RayLauncher(store.root, settings, plan.study.threads)
-                try:
-                    with ProgressView(plan.steps, store, console) as view:
-                        outcome = run_steps(plan.steps, store, launcher, [view, log])
-                finally:
-                    launcher.cancel()
+            with ProgressView(plan.steps, store, console) as view:
+                outcome = _compute(plan, store, [view, log])
         status = "FAILED" if outcome.failed else "FINISHED"
     finally:
         log.close(status, render(plan, store))
     return StudyRun(outcome, log.problem)
+
+
+def _compute(plan: Plan, store: StepStore, observers: Sequence[Observer]) -> Outcome:
+    settings = plan.study.cluster
+    missing = [step for step in plan.steps if not store.is_done(step)]
+    with cluster(settings.address, ship_code=settings.code == "ship"):
+        if settings.address is not None:
+            check_store(store)
+            keep_inputs(missing, store)
+        launcher = RayLauncher(store, plan.study.resources, settings)
+        for step in missing:
+            if problem := launcher.refusal(step):
+                raise InputError(f"{step.title()}: {problem}")
+        with SharedClaims(store) as claims:
+            try:
+                return run_steps(plan.steps, store, launcher, observers, claims=claims)
+            finally:
+                launcher.cancel()

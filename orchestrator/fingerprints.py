@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import Field, field, fields, is_dataclass
+from dataclasses import MISSING, Field, field, fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
@@ -28,9 +28,9 @@ class Fingerprinted(Protocol):
         """Hexadecimal SHA-256."""
 
 
-def placement() -> Any:
-    """A dataclass field that says where something is, and never what it is."""
-    return field(metadata={"placement": True})
+def placement(default: Any = MISSING) -> Any:
+    """A dataclass field that says where something is or runs, and never what it is."""
+    return field(default=default, metadata={"placement": True})
 
 
 def canonical(value: object) -> Json:
@@ -45,7 +45,7 @@ def canonical(value: object) -> Json:
 
 def _compound(value: object) -> Json:
     if isinstance(value, Fingerprinted):
-        return value.fingerprint
+        return _scalar(value.fingerprint)
     if isinstance(value, Enum):
         return canonical(value.value)
     if is_dataclass(value) and not isinstance(value, type):
@@ -103,7 +103,7 @@ def file_hash(path: Path) -> str:
     return _file_hash(path, status.st_size, status.st_mtime_ns)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _file_hash(path: Path, _size: int, _changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

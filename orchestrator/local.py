@@ -1,68 +1,95 @@
 """Computing steps in this process, without Ray: for tests and for looking at one step."""
 
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.execute import Failure, Resources
+from orchestrator.execute import Failure
 from orchestrator.fingerprints import Json
-from orchestrator.steps.base import BuildWorker, Step, Surroundings, perform
-from orchestrator.store import StepStore
+from orchestrator.schedule import Demand, Nodes, Resources
+from orchestrator.steps.base import Step, Surroundings, WarmupJob, perform
+from orchestrator.store import BrokenStepError, StepStore
 from projection.errors import InputError
 from trainers.errors import TrainingDivergedError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from trainers.flat import Layout
+    from trainers.warmup import Rounds
 
-    from trainers.warmup import LanguageEnd, RunRound
 
+def attempt(
+    step: Step, around: Surroundings, is_loss: Callable[[Exception], bool] = lambda _error: False
+) -> Failure | None:
+    """Perform ``step``; an exception becomes a record and a log file.
 
-def attempt(step: Step, around: Surroundings) -> Failure | None:
-    """Perform ``step``; an exception becomes a record and a log file."""
+    Args:
+        step: Whose needs are done.
+        around: Where it runs.
+        is_loss: True for what another attempt may well survive. Bad input and a training that
+            diverged never are.
+    """
     try:
         perform(step, around)
+    except BrokenStepError as error:
+        return Failure(str(error), _log(step, around), lost=True, broken=error.fingerprint)
     except Exception as error:
-        log = around.store.log_path(step)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(f"{step.title()}\n{step.fingerprint}\n\n{traceback.format_exc()}")
         expected = isinstance(error, InputError | TrainingDivergedError)
         message = str(error) if expected else f"{type(error).__name__}: {error}"
-        return Failure(message, str(log))
+        return Failure(message, _log(step, around), lost=not expected and is_loss(error))
     return None
 
 
+def _log(step: Step, around: Surroundings) -> str:
+    """Write the traceback; the path of the log, or why there is none."""
+    log = around.store.log_path(step)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"{step.title()}\n{step.fingerprint}\n\n{traceback.format_exc()}")
+    except OSError as error:
+        return f"none; it could not be written ({error})"
+    return str(log)
+
+
 @contextmanager
-def in_process_pool(build: BuildWorker, languages: Sequence[str]) -> "Iterator[RunRound]":
+def in_process_pool(job: WarmupJob, layout: "Layout") -> "Iterator[Rounds]":
     """All languages of a warm-up on one worker in this process."""
-    worker = build(languages)
+    from orchestrator.transports.in_process import InProcessRounds
 
-    def run_round(parameters: "Tensor", z: int) -> "list[LanguageEnd]":
-        return worker.run_steps(parameters, z, languages)
-
-    yield run_round
+    yield InProcessRounds(job, layout)
 
 
 class InProcessLauncher:
-    """Computes a step while it is submitted."""
+    """Computes a step while it is submitted.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        location: Of the step store.
+    """
+
+    def __init__(self, location: Path | str) -> None:
         import torch
 
         self._around = Surroundings(
-            store=StepStore(root), device=torch.device("cpu"), pool=in_process_pool
+            store=StepStore(location), device=torch.device("cpu"), pool=in_process_pool
         )
         self._ended: list[tuple[Step, Failure | None]] = []
 
-    @property
-    def room(self) -> Resources:
+    def nodes(self) -> Nodes:
         """One step at a time."""
-        return Resources(1)
+        return {"here": Resources(1)}
 
-    def demand(self, step: Step) -> Resources:
+    def demand(self, step: Step) -> Demand:
         """All there is."""
-        return Resources(1)
+        return (Resources(1),)
+
+    def refusal(self, step: Step) -> str | None:
+        """Everything is tried."""
+        return None
+
+    def retries(self, step: Step) -> int:
+        """If this process dies there is nobody to try again."""
+        return 0
 
     def submit(self, step: Step) -> None:
         """Compute ``step``."""

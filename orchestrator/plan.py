@@ -11,6 +11,7 @@ from orchestrator.steps.base import Step
 from orchestrator.steps.encode import EncodeStep
 from orchestrator.steps.evaluate import EvaluateStep
 from orchestrator.steps.finetune import FinetuneStep
+from orchestrator.steps.probe import ProbeStep
 from orchestrator.steps.project import ProjectStep
 from orchestrator.steps.sources import UnlabelledSource
 from orchestrator.steps.warmup import WarmupStep
@@ -153,6 +154,7 @@ def _spec(
         tagger=study.tagger,
         seed=seed,
         threads=study.threads,
+        probe=_probe(study, encoding),
         languages=adaptation.training_languages(study.source, served),
         training=study.training,
         warmup=warmup,
@@ -171,7 +173,19 @@ def _warmup(study: Study, encoding: EncodeStep, seed: int) -> WarmupStep:
         tagger=study.tagger,
         seed=seed,
         threads=study.threads,
+        probe=_probe(study, encoding),
         languages=tuple(sorted(study.targets)),
         settings=study.warmup,
+        batch_size=study.training.batch_size,
+    )
+
+
+def _probe(study: Study, encoding: EncodeStep) -> ProbeStep:
+    return ProbeStep(
+        encoding=encoding,
+        dropout=study.backbone.dropout,
+        tagger=study.tagger,
+        seed=0,
+        threads=study.threads,
         batch_size=study.training.batch_size,
     )

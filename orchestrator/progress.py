@@ -12,7 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.execute import COST, Failure
+from orchestrator.durations import COST
+from orchestrator.execute import Failure
 from orchestrator.fingerprints import Json
 from orchestrator.steps.base import Step
 from orchestrator.steps.evaluate import EvaluateStep
@@ -87,6 +88,11 @@ class ProgressView:
         if step.kind == "project":
             return f": {outputs['kept']} spans kept, {outputs['drop_rate']:.1%} dropped"
         return ""
+
+    def lost(self, step: Step, failure: Failure) -> None:
+        """Say so."""
+        self._running.pop(step.fingerprint, None)
+        self._console.print(f"[yellow]again[/]  {step.title()}: {failure.message}")
 
     def failed(self, step: Step, failure: Failure) -> None:
         """Say so."""

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
 from orchestrator.data_settings import EVERY, DataSettings, FileSettings
+from orchestrator.resources import ResourceSettings
+from orchestrator.transports import Transport
 from projection.hub import HubSettings
 from projection.inputs import Input
 from projection.schemes import TagScheme
@@ -16,7 +18,7 @@ from trainers.backbones import BackboneSettings
 from trainers.strategies import STRATEGIES, strategy
 from trainers.tagger import TaggerSettings
 from trainers.training import TrainSettings
-from trainers.warmup import WarmupSettings
+from trainers.warmup import Aggregation, WarmupSettings
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
 
@@ -25,11 +27,16 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
     """Where and how wide to run; nothing here changes a result."""
 
     address: str | None = None
-    """Of a running Ray cluster; None starts one on this machine."""
-    gpus_per_model: float | None = Field(default=None, ge=0)
-    """GPUs, or a fraction of one, for each replica; None: one each where Ray has GPUs."""
+    """Of a running Ray cluster: ``auto``, ``host:port``, ``ray://host:port`` (Ray Client) or
+    ``http://host:port`` (submitted as a Ray job); None starts one on this machine."""
+    code: Literal["ship", "installed"] = "ship"
+    """Send this code to the workers of a running cluster, or use what is installed there."""
     warmup_workers: int | None = Field(default=None, ge=1)
     """Replicas of a warm-up that run at once; None: as many as there is room for."""
+    warmup_transport: Transport | None = None
+    """How parameters travel between them; None: the fastest that works where they are."""
+    store_patience_minutes: float = Field(default=10.0, ge=0)
+    """How long a result that was computed waits for a store that refuses it."""
 
 
 def _task(value: object) -> object:
@@ -67,6 +74,7 @@ class Study(BaseModel, frozen=True, extra="forbid"):
     threads: int = Field(default=1, ge=1)
     """CPU threads of one replica. Sums depend on it, so it is part of every result's identity."""
     cluster: ClusterSettings = ClusterSettings()
+    resources: ResourceSettings = ResourceSettings()
 
     @field_validator("strategies")
     @classmethod
@@ -84,6 +92,13 @@ class Study(BaseModel, frozen=True, extra="forbid"):
     def _consistent(self) -> "Study":
         if self.source in self.targets:
             raise ValueError(f"the source language {self.source} is also among the targets")
+        warmup = self.warmup
+        trims = int(warmup.trim * len(self.targets))
+        if warmup.aggregation is Aggregation.TRIMMED_MEAN and not trims:
+            raise ValueError(
+                f"warmup.trim {warmup.trim:g} of {len(self.targets)} targets leaves none out; "
+                f"give at least {1 / len(self.targets):.2g}, or warmup.aggregation mean"
+            )
         if self.task.scheme is TagScheme.IOB1:
             raise ValueError("a task cannot predict IOB1; use bio or bioes")
         if "tagger" in self.model_fields_set and Input.POS not in self.task.inputs:

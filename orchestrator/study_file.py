@@ -104,7 +104,7 @@ def _where(
     names = tuple(str(key) for key in keys)
     if any(names[: len(one)] == one for one in overridden):
         return "--set "
-    return f"{path}:{_line(tree, keys)}: "
+    return f"{path}:{line_of(tree, keys)}: "
 
 
 def _known(settings: type[BaseModel], keys: Sequence[Key]) -> list[str]:
@@ -119,7 +119,7 @@ def _known(settings: type[BaseModel], keys: Sequence[Key]) -> list[str]:
     return known or list(settings.model_fields)
 
 
-def _line(node: yaml.Node | None, keys: Sequence[Key]) -> int:
+def line_of(node: yaml.Node | None, keys: Sequence[Key]) -> int:
     """Line, from 1, of the deepest of ``keys`` that the file has."""
     line = node.start_mark.line + 1 if node else 1
     for key in keys:

@@ -262,6 +262,9 @@ class BackgroundTracking:
             if step in (spec.model, *spec.evaluations):
                 self._thread.submit(self._try, partial(self._log_spec, spec))
 
+    def lost(self, step: Step, failure: Failure) -> None:
+        """Nothing to log; the step starts again."""
+
     def failed(self, step: Step, failure: Failure) -> None:
         """The parent run's status says so in the end."""
 

@@ -4,9 +4,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 import torch
 
+from orchestrator.store import StepStore
+from tests.stores import STORES, store_location
 from tests.tiny import build_tiny_bert, build_tiny_xlmr
 
 DATA_VARIABLE = "XLWARM_DATA"
@@ -42,6 +45,23 @@ def real_data() -> Path:
     if not (folder / "ner").is_dir():
         pytest.skip(f"no real corpora at {folder}; set {DATA_VARIABLE}")
     return folder
+
+
+@pytest.fixture
+def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work and cache of stores lie in the folder of the test; nothing settles for seconds."""
+    monkeypatch.setenv("XLWARM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XLWARM_WORK", str(tmp_path / "work"))
+    monkeypatch.setattr("orchestrator.store.remote.SETTLE_SECONDS", 0.0)
+
+
+@pytest.fixture(params=STORES)
+def any_store(
+    request: pytest.FixtureRequest, own_places: None, tmp_path: Path
+) -> Iterator[StepStore]:
+    """An empty store of each kind in turn."""
+    yield StepStore(store_location(request.param, tmp_path))
+    fsspec.filesystem("memory").store.clear()
 
 
 @pytest.fixture(scope="session")

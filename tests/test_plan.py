@@ -27,11 +27,13 @@ def test_five_strategies_on_three_targets_need_nine_models_one_warmup_and_fiftee
     study: Path,
 ) -> None:
     kinds = Counter(step.kind for step in _plan(study).steps)
+    assert kinds.pop("probe") == 1
     assert kinds == {"project": 3, "encode": 1, "warmup": 1, "finetune": 9, "evaluate": 15}
 
 
 def test_seeds_share_projection_and_encoding_but_no_model(study: Path) -> None:
     kinds = Counter(step.kind for step in _plan(study, "seeds=[1, 2]").steps)
+    assert kinds.pop("probe") == 1
     assert kinds == {"project": 3, "encode": 1, "warmup": 2, "finetune": 18, "evaluate": 30}
 
 

@@ -71,12 +71,16 @@ def _from_hub(name: str) -> Path:
 def checkpoint_hash(folder: Path) -> str:
     """SHA-256 over the files that decide what the encoder computes: weights, config, tokenizer."""
     digest = hashlib.sha256()
-    for pattern in _CHECKPOINT_FILES:
-        for path in sorted(folder.glob(pattern)):
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            digest.update(f"{path.name} {content}\n".encode())
+    for path in checkpoint_files(folder):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{path.name} {content}\n".encode())
     return digest.hexdigest()
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """The files of a checkpoint that decide what its encoder computes, in a fixed order."""
+    return [path for pattern in _CHECKPOINT_FILES for path in sorted(folder.glob(pattern))]
 
 
 def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":

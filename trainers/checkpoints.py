@@ -43,11 +43,34 @@ def load_weights(module: "nn.Module", path: Path) -> None:
     import torch
 
     saved = load_file(path)
+    for name, weights in _matched(module, saved, path).items():
+        weights.detach().copy_(torch.from_numpy(saved[name]))
+
+
+def map_weights(module: "nn.Module", path: Path) -> None:
+    """Have ``module``, on the processor, read its parameters from the file that
+    :func:`save_weights` wrote, without a copy; who maps the same file shares its memory.
+
+    Writing to them would change this module alone, but they are meant to be read.
+
+    Raises:
+        ValueError: The file holds other parameters, or other shapes; nothing was changed.
+    """
+    from safetensors.torch import load_file as mapped_file
+
+    saved = mapped_file(path)
+    for name, weights in _matched(module, saved, path).items():
+        weights.data = saved[name]
+
+
+def _matched(
+    module: "nn.Module", saved: Mapping[str, Any], path: Path
+) -> "dict[str, nn.Parameter]":
+    """Parameters of ``module`` by name, if they are the saved ones."""
     own = dict(module.named_parameters())
     differing = sorted(set(own) ^ set(saved)) or sorted(
         name for name in own if own[name].shape != saved[name].shape
     )
     if differing:
         raise ValueError(f"{path} and the model differ in parameters {differing[:5]}")
-    for name, weights in own.items():
-        weights.detach().copy_(torch.from_numpy(saved[name]))
+    return own

@@ -94,6 +94,24 @@ class EncodedCorpus:
         """Where in sentence ``k`` the first piece of each word is that was not cut."""
         return part(self.firsts, self.first_ends, k)
 
+    def only(self, k: int) -> "EncodedCorpus":
+        """Sentence ``k`` as a corpus of its own."""
+        pieces, firsts, tags = (
+            part(self.pieces, self.piece_ends, k),
+            self.firsts_of(k),
+            self.tags_of(k),
+        )
+        return EncodedCorpus(
+            pieces,
+            np.array([len(pieces)], dtype=np.int64),
+            firsts,
+            np.array([len(firsts)], dtype=np.int64),
+            tags,
+            np.array([len(tags)], dtype=np.int64),
+            None if self.pos is None else part(self.pos, self.tag_ends, k),
+            None if self.predicate is None else self.predicate[k : k + 1],
+        )
+
     def save(self, path: Path) -> None:
         """Write the arrays that there are as safetensors."""
         arrays = {name: getattr(self, name) for name in self.__slots__}

@@ -10,7 +10,7 @@ import numpy as np
 from orchestrator.fingerprints import Json, placement
 from orchestrator.steps.base import Step, Surroundings
 from orchestrator.steps.project import SENTENCES, ProjectStep
-from orchestrator.steps.sources import Source, UnlabelledSource
+from orchestrator.steps.sources import Source, UnlabelledSource, found_checkpoint
 from orchestrator.store import StepStore
 from projection.inputs import Input
 from projection.jsonl import read_sentences
@@ -77,12 +77,11 @@ class EncodeStep(Step):
             BackboneSettings,
             load_encoder,
             load_tokenizer,
-            resolve_checkpoint,
         )
         from trainers.checkpoints import save_arrays
         from trainers.vocabulary import kept_pieces, trim_encoder
 
-        checkpoint = resolve_checkpoint(self.backbone)
+        checkpoint = found_checkpoint(self.backbone, self.checkpoint, around.store)
         tokenizer = load_tokenizer(checkpoint)
         encoded = self._encoded(around.store, tokenizer)
         kept = kept_pieces([corpus.pieces for corpus in encoded.values()], tokenizer)
@@ -121,7 +120,7 @@ class EncodeStep(Step):
             )
         for language, test in self.tests:
             encoded[f"test.{language}"] = encode_corpus(
-                test.read(),
+                test.read(store),
                 tokenizer,
                 None,
                 max_pieces=self.max_pieces,
@@ -131,7 +130,7 @@ class EncodeStep(Step):
 
     def _labelled(self, store: StepStore) -> dict[str, list[Sentence]]:
         corpora = {
-            f"{split}.{self.source_language}": list(source.read().sentences)
+            f"{split}.{self.source_language}": list(source.read(store).sentences)
             for split, source in (("train", self.train), ("dev", self.dev))
         }
         for step in self.projections:

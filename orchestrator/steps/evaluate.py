@@ -8,7 +8,6 @@ from orchestrator.fingerprints import Json
 from orchestrator.steps.base import Step, Surroundings
 from orchestrator.steps.finetune import FinetuneStep
 from orchestrator.steps.sources import Source
-from orchestrator.steps.warmup import WEIGHTS
 from projection.columns import write_columns
 from projection.schemes import TagScheme
 from projection.scoring import SpanScore, score_spans
@@ -42,15 +41,14 @@ class EvaluateStep(Step):
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         """Write ``predictions.conll`` and return the scores."""
-        from trainers.checkpoints import load_weights
+        from orchestrator.steps.evaluators import trained_tagger
         from trainers.evaluation import predict_spans
 
         encoding = self.model.encoding
-        tagger = self.model.built(around)
-        load_weights(tagger, around.store.folder(self.model) / WEIGHTS)
+        tagger = trained_tagger(self.model, around)
         corpus = encoding.corpus(around.store, "test", self.language)
         predicted = predict_spans(tagger, corpus, encoding.tags)
-        gold = self.test.read().sentences
+        gold = self.test.read(around.store).sentences
         scores = score_spans([sentence.spans for sentence in gold], predicted)
         with (folder / PREDICTIONS).open("w", encoding="utf-8") as out:
             tagged = (

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.fingerprints import placement
 from orchestrator.steps.base import Step, Surroundings
 from orchestrator.steps.encode import BACKBONE, EncodeStep
 from orchestrator.store import StepStore
@@ -11,6 +12,7 @@ from trainers.tagger import TaggerSettings
 if TYPE_CHECKING:
     import torch
 
+    from orchestrator.steps.probe import ProbeStep
     from trainers.tagger import Tagger
 
 
@@ -24,6 +26,8 @@ class ModelStep(Step):
     seed: int
     threads: int
     """CPU threads of one replica; sums depend on it."""
+    probe: "ProbeStep | None" = placement(default=None)
+    """Measures how much memory it takes."""
 
     @property
     def cpus(self) -> int:

@@ -4,13 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel
 
 from orchestrator.fingerprints import Json, placement
 from orchestrator.steps.base import Step, Surroundings
-from orchestrator.steps.sources import InputFile, Source
+from orchestrator.steps.sources import InputFile, Source, found_checkpoint
 from orchestrator.steps.translate import TRANSLATION, TranslateStep
 from orchestrator.store import StepStore
 from orchestrator.word_encoder import load_word_encoder
@@ -23,9 +23,6 @@ from projection.parallel import ParallelCorpus, read_parallel_text, read_transla
 from projection.project import count_projections, labelled, project_corpus
 from projection.records import Corpus
 from projection.translators.quality import drop_unusable
-
-if TYPE_CHECKING:
-    import torch
 
 SENTENCES = "sentences.jsonl"
 COUNTS, AUDIT, AUDIT_PAGE = "counts.json", "audit.json", "audit.html"
@@ -62,17 +59,17 @@ class ProjectStep(Step):
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         """Write ``sentences.jsonl``, ``counts.json`` and the audit."""
-        source = self.source.read()
-        corpus = self._translated(source, around.store)
-        embed = self._word_encoder(around.device)
+        store = around.store
+        corpus = self._translated(self.source.read(store), store)
+        embed = self._word_encoder(around)
         aligner = make_aligner(
-            f"{self.aligner}:{self.links.path}" if self.links else self.aligner,
+            f"{self.aligner}:{self.links.found(store).path}" if self.links else self.aligner,
             self.alignment,
             embed=embed,
             extra=[
                 pair
                 for extra in self.parallel_text
-                for pair in read_parallel_text(extra.path, extra.encoding)
+                for pair in read_parallel_text(extra.found(store).path, extra.encoding)
             ],
         )
         alignments = aligner.align(corpus)
@@ -98,14 +95,16 @@ class ProjectStep(Step):
         made = self.translation
         if isinstance(made, TranslateStep):
             return read_translation(source, store.folder(made) / TRANSLATION, self.language)
-        read = read_translation(source, made.path, self.language, encoding=made.encoding)
+        path = made.found(store).path
+        read = read_translation(source, path, self.language, encoding=made.encoding)
         return drop_unusable(read)
 
-    def _word_encoder(self, device: "torch.device") -> EmbedWords | None:
-        if self.encoder is None:
+    def _word_encoder(self, around: Surroundings) -> EmbedWords | None:
+        if self.encoder is None or self.encoder_hash is None:
             return None
+        folder = found_checkpoint(self.encoder, self.encoder_hash, around.store)
         layer = self.alignment.layer
-        return load_word_encoder(self.encoder, layer, threads=self.cpus, device=device)
+        return load_word_encoder(str(folder), layer, threads=self.cpus, device=around.device)
 
 
 def describe_settings(

@@ -51,7 +51,7 @@ class TranslateStep(Step):
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         """Write ``translation.txt``; return how many translations could not be used, and why."""
-        corpus = self.source.read()
+        corpus = self.source.read(around.store)
         wanted = set(corpus.block_of)
         found = translate_blocks(
             corpus.blocks,

@@ -1,0 +1,15 @@
+"""The step store: what was computed, by fingerprint; on a folder or behind any fsspec URI."""
+
+from orchestrator.store.contents import DONE, RECORD
+from orchestrator.store.patience import StoreRefusedError
+from orchestrator.store.step_store import BrokenStepError, StepStore, Stored, open_store
+
+__all__ = [
+    "DONE",
+    "RECORD",
+    "BrokenStepError",
+    "StepStore",
+    "StoreRefusedError",
+    "Stored",
+    "open_store",
+]
