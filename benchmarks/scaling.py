@@ -5,7 +5,8 @@ this is, so everything but the training is real: actors, placement group, transp
 vector is that of a six-layer encoder with its vocabulary trimmed (N = 12 M). Prints
 
 * parallel efficiency, T(1) / (W x T(W)), of L = 8 languages on W = 1, 2, 4, 8 workers;
-* for W = 8 and L = 8, 16, 32, 64: seconds a round beside the L / 8 that the sleeps alone take.
+* for W = 8 and L = 16, 32, 64: seconds a round beside the L / 8 that the sleeps alone take, and the
+  efficiency against L / 8 rounds of 8 languages on one worker.
 
     python -m benchmarks.scaling [SECONDS]        (of local work; 1 if left out)
 """
@@ -92,28 +93,19 @@ def round_seconds(workers: int, languages: int, seconds: float) -> float:
 def main(seconds: float) -> None:
     prepare_ray(None)
     import ray
-    from rich.console import Console
-    from rich.table import Table
 
     ray.init("local", num_cpus=GPUS, num_gpus=GPUS, include_dashboard=False, log_to_driver=False)
-    console = Console()
-    console.print(
-        f"N = {LAYOUT.size:,}, {seconds:g} s of local work a language, {ROUNDS - 1} rounds"
-    )
-    table = Table("workers", "languages", "s/round", "sleeps alone", "efficiency")
+    print(f"N = {LAYOUT.size:,}, {seconds:g} s of local work a language, {ROUNDS - 1} rounds")
+    print("workers  languages   s/round  sleeps alone  efficiency")
     alone = None
-    for workers in (1, 2, 4, 8):
-        took = round_seconds(workers, 8, seconds)
+    for workers, languages in ((1, 8), (2, 8), (4, 8), (8, 8), (8, 16), (8, 32), (8, 64)):
+        took = round_seconds(workers, languages, seconds)
         alone = alone or took
-        ideal = seconds * 8 / workers
-        table.add_row(
-            str(workers), "8", f"{took:.3f}", f"{ideal:.3f}", f"{alone / workers / took:.3f}"
+        efficiency = alone * languages / 8 / workers / took
+        ideal = seconds * languages / workers
+        print(
+            f"{workers:7} {languages:10} {took:9.3f} {ideal:13.3f} {efficiency:11.3f}", flush=True
         )
-    for languages in (16, 32, 64):
-        took = round_seconds(8, languages, seconds)
-        ideal = seconds * languages / 8
-        table.add_row("8", str(languages), f"{took:.3f}", f"{ideal:.3f}", f"{ideal / took:.3f}")
-    console.print(table)
     ray.shutdown()
 
 
