@@ -8,6 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from orchestrator.plan import Plan
+    from orchestrator.study import Study
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -45,7 +46,13 @@ def study_options(command: Command) -> Command:
 def plan_of(study_file: Path, overrides: tuple[str, ...], only: str | None) -> "Plan":
     """The plan of a study with what the command line says put over it."""
     from orchestrator.plan import make_plan
+
+    return make_plan(study_of(study_file, overrides, only))
+
+
+def study_of(study_file: Path, overrides: tuple[str, ...], only: str | None) -> "Study":
+    """A study with what the command line says put over it."""
     from orchestrator.study_file import read_study
 
     chosen = (f"strategies=[{only}]",) if only else ()
-    return make_plan(read_study(study_file, [*overrides, *chosen]))
+    return read_study(study_file, [*overrides, *chosen])

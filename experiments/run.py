@@ -1,14 +1,17 @@
 """``xlwarm run`` and ``xlwarm sync``."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
-from experiments.options import plan_of, study_options
+from experiments.options import plan_of, study_of, study_options
+from orchestrator.environment import is_job_address, prepare_ray
 
 if TYPE_CHECKING:
     from orchestrator.driver import StudyRun
+    from orchestrator.study import Study
 
 SHOWN_FAILURES = 20
 
@@ -16,7 +19,12 @@ SHOWN_FAILURES = 20
 @click.command()
 @study_options
 @click.option("--tracking", metavar="URI", help="MLflow tracking URI [default: in the store].")
-@click.option("--address", metavar="ADDR", help="Ray cluster to run on [default: this machine].")
+@click.option(
+    "--address",
+    metavar="ADDR",
+    help="Ray cluster to run on: auto, host:port, ray://host:port, or http://host:port for a job "
+    "[default: this machine].",
+)
 def run(
     study_file: Path,
     overrides: tuple[str, ...],
@@ -31,9 +39,27 @@ def run(
     """
     if address:
         overrides = (*overrides, f"cluster.address={address}")
-    plan = plan_of(study_file, overrides, only)
+    study = study_of(study_file, overrides, only)
+    if is_job_address(study.cluster.address):
+        return _run_as_job(study, store, tracking)
+    return _run_here(study, store, tracking)
 
-    from orchestrator.environment import prepare_ray
+
+def _run_as_job(study: "Study", store: str, tracking: str | None) -> int:
+    prepare_ray(study.cluster.address)
+
+    from orchestrator.jobs import pack_study, run_job
+
+    options = ("--tracking", tracking) if tracking else ()
+    with TemporaryDirectory(prefix="xlwarm-job-") as folder:
+        job = pack_study(study, Path(folder), store=store, options=options)
+        return run_job(job, str(study.cluster.address), lambda text: click.echo(text, nl=False))
+
+
+def _run_here(study: "Study", store: str, tracking: str | None) -> int:
+    from orchestrator.plan import make_plan
+
+    plan = make_plan(study)
 
     prepare_ray(plan.study.cluster.address)
 

@@ -77,7 +77,7 @@ def _compute(plan: Plan, store: StepStore, observers: Sequence[Observer]) -> Out
         if settings.address is not None:
             check_store(store)
             keep_inputs(missing, store)
-        launcher = RayLauncher(store, plan.study.resources, settings.warmup_workers)
+        launcher = RayLauncher(store, plan.study.resources, settings)
         for step in missing:
             if problem := launcher.refusal(step):
                 raise InputError(f"{step.title()}: {problem}")

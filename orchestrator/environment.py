@@ -1,4 +1,4 @@
-"""Environment variables that Ray reads when it is imported, so they must be set before."""
+"""What must be known before Ray is imported: it reads its environment variables then."""
 
 import os
 
@@ -11,3 +11,8 @@ def prepare_ray(address: str | None) -> None:
     if address is None:
         # Ray's switch, named after its main use, for listening on the loopback interface only.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+
+
+def is_job_address(address: str | None) -> bool:
+    """True for the address of a dashboard, to which a study is submitted as a job."""
+    return address is not None and address.startswith(("http://", "https://"))

@@ -36,11 +36,6 @@ class StudyJob:
         return " ".join(["python", "-m", "orchestrator.cli", "run", STUDY, *self.options])
 
 
-def is_job_address(address: str | None) -> bool:
-    """True for the address of a dashboard, to which a study is submitted as a job."""
-    return address is not None and address.startswith(("http://", "https://"))
-
-
 def pack_study(study: Study, folder: Path, *, store: str, options: Sequence[str] = ()) -> StudyJob:
     """Write ``study`` with its data and this code into the empty ``folder``.
 
@@ -103,7 +98,7 @@ def run_job(job: StudyJob, address: str, say: Callable[[str], None]) -> int:
 
     Args:
         job: See :func:`pack_study`.
-        address: Of the dashboard. A token is taken from ``RAY_AUTH_TOKEN`` or ``~/.ray/auth_token``.
+        address: Of the dashboard; a token comes from ``RAY_AUTH_TOKEN`` or ``~/.ray/auth_token``.
         say: Prints.
 
     Raises:

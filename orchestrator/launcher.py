@@ -2,18 +2,25 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 import ray
-from ray.util.placement_group import get_placement_group, remove_placement_group
+from ray.util.placement_group import (
+    get_placement_group,
+    placement_group_table,
+    remove_placement_group,
+)
 
 from orchestrator.allotment import Allotment, allot, measured, refusal
 from orchestrator.execute import Failure
 from orchestrator.fingerprints import Json
-from orchestrator.resources import ResourceSettings, StepResources
+from orchestrator.resources import ResourceSettings
 from orchestrator.schedule import Demand, Nodes, Resources
 from orchestrator.steps.base import Step, Surroundings
 from orchestrator.store import StepStore, StoreRefusedError
+from orchestrator.study import ClusterSettings
+from orchestrator.transports import Transport
 
 RAY_LOGS = "the logs of Ray (session_latest/logs in its temporary folder)"
 
@@ -44,7 +51,9 @@ class Board:
         return self._states
 
 
-def _compute(step: Step, store: StepStore, given: Allotment, board: Any) -> Failure | None:
+def _compute(
+    step: Step, store: StepStore, given: Allotment, transport: Transport | None, board: Any
+) -> Failure | None:
     import torch
 
     from orchestrator.actors import RayPool
@@ -55,7 +64,7 @@ def _compute(step: Step, store: StepStore, given: Allotment, board: Any) -> Fail
     around = Surroundings(
         store=store,
         device=torch.device("cuda" if gpus else "cpu"),
-        pool=RayPool(given.workers, given.worker, name=step.fingerprint),
+        pool=RayPool(given.workers, given.worker, step.fingerprint, transport),
         workers=max(1, given.workers),
         report=lambda state: board.post.remote(step.fingerprint, state),
     )
@@ -80,21 +89,26 @@ class RayLauncher:
     Args:
         store: Every node must see it.
         resources: What the study says of each kind of step.
-        warmup_workers: What it says of the workers of a warm-up.
+        settings: What it says of the cluster.
     """
 
     def __init__(
-        self, store: StepStore, resources: ResourceSettings, warmup_workers: int | None = None
+        self,
+        store: StepStore,
+        resources: ResourceSettings,
+        settings: ClusterSettings | None = None,
     ) -> None:
         self._store = store
         self._resources = resources
-        self._warmup_workers = warmup_workers
+        self._settings = settings or ClusterSettings()
         self._board = Board.remote()  # type: ignore[attr-defined]
         self._pending: dict[Any, Step] = {}
         self._states: dict[str, Mapping[str, Json]] = {}
         self._since: dict[str, float] = {}
         self._nodes, self._looked = alive_nodes(), time.monotonic()
         self._largest = dict(self._nodes)
+        self._homeless: set[str] = set()
+        self._next_look = 0.0
 
     def nodes(self) -> Nodes:
         """The nodes that are alive."""
@@ -119,7 +133,8 @@ class RayLauncher:
 
     def _allotment(self, step: Step, nodes: Nodes) -> Allotment:
         asked = self._resources.of(step.kind)
-        return allot(step, asked, measured(step, self._store), nodes, self._warmup_workers)
+        workers = self._settings.warmup_workers
+        return allot(step, asked, measured(step, self._store), nodes, workers)
 
     def submit(self, step: Step) -> None:
         """Start the step's task; a warm-up's task only leads, its actors have the cores."""
@@ -130,7 +145,7 @@ class RayLauncher:
             num_gpus=given.own.gpus,
             memory=given.own.memory or None,
             name=step.title(),
-        ).remote(step, self._store, given, self._board)
+        ).remote(step, self._store, given, self._settings.warmup_transport, self._board)
         self._pending[task] = step
 
     def collect(self, timeout: float) -> Sequence[tuple[Step, Failure | None]]:
@@ -141,10 +156,12 @@ class RayLauncher:
         ready, _ = ray.wait(list(self._pending), num_returns=1, timeout=timeout)
         self._states = ray.get(self._board.read.remote())
         ended = [(self._pending[task], self._result(task)) for task in ready]
-        overdue = [(self._pending[task], self._end(task)) for task in self._overdue(set(ready))]
-        for step, failure in [*ended, *overdue]:
+        running = {task: step for task, step in self._pending.items() if task not in ready}
+        ended += [(step, self._end(task)) for task, step in self._overdue(running)]
+        ended += [(step, self._strand(task)) for task, step in self._stranded(running)]
+        for step, failure in ended:
             self._forget(step, failure)
-        return [*ended, *overdue]
+        return ended
 
     def _result(self, task: Any) -> Failure | None:
         try:
@@ -154,30 +171,50 @@ class RayLauncher:
             return Failure(message, RAY_LOGS, lost=True)
         return failure
 
-    def _overdue(self, ready: set[Any]) -> list[Any]:
+    def _overdue(self, running: Mapping[Any, Step]) -> list[tuple[Any, Step]]:
         now = time.monotonic()
-        overdue = []
-        for task, step in self._pending.items():
+        for step in running.values():
             if step.fingerprint in self._states:
                 self._since.setdefault(step.fingerprint, now)
-            minutes = self._asked(step).timeout_minutes
-            since = self._since.get(step.fingerprint, now)
-            if minutes is not None and now - since > 60 * minutes and task not in ready:
-                overdue.append(task)
-        return overdue
+        return [
+            (task, step)
+            for task, step in running.items()
+            if now - self._since.get(step.fingerprint, now) > 60 * self._minutes(step)
+        ]
 
-    def _asked(self, step: Step) -> StepResources:
-        return self._resources.of(step.kind)
+    def _minutes(self, step: Step) -> float:
+        minutes = self._resources.of(step.kind).timeout_minutes
+        return inf if minutes is None else minutes
 
     def _end(self, task: Any) -> Failure:
         step = self._pending[task]
         ray.cancel(task, force=True)
-        minutes = self._asked(step).timeout_minutes
         return Failure(
-            f"not done after {minutes:g} minutes; if it needs longer, raise "
+            f"not done after {self._minutes(step):g} minutes; if it needs longer, raise "
             f"resources.{step.kind}.timeout_minutes",
             RAY_LOGS,
         )
+
+    def _stranded(self, running: Mapping[Any, Step]) -> list[tuple[Any, Step]]:
+        """Warm-ups that lost a node and for whose workers Ray has looked in vain for a while."""
+        if time.monotonic() < self._next_look:
+            return []
+        self._next_look = time.monotonic() + REFRESH_SECONDS
+        before, self._homeless = (
+            self._homeless,
+            {
+                step.fingerprint
+                for step in running.values()
+                if step.kind == "warmup" and _lacks_room(step.fingerprint)
+            },
+        )
+        both = before & self._homeless
+        return [(task, step) for task, step in running.items() if step.fingerprint in both]
+
+    def _strand(self, task: Any) -> Failure:
+        ray.cancel(task, force=True)
+        message = "a node of its workers died, and no other has room for them"
+        return Failure(message, RAY_LOGS, lost=True)
 
     def _forget(self, step: Step, failure: Failure | None) -> None:
         key = step.fingerprint
@@ -218,6 +255,15 @@ def _free_placement_group(name: str) -> None:
         remove_placement_group(get_placement_group(name))
     except ValueError:
         return
+
+
+def _lacks_room(name: str) -> bool:
+    """True if Ray looks for room for a placement group that had some."""
+    try:
+        group = get_placement_group(name)
+    except ValueError:
+        return False
+    return str(placement_group_table(group)["state"]) == "RESCHEDULING"
 
 
 def _first_line(error: Exception) -> str:

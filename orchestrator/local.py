@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 from orchestrator.execute import Failure
 from orchestrator.fingerprints import Json
 from orchestrator.schedule import Demand, Nodes, Resources
-from orchestrator.steps.base import BuildWorker, Step, Surroundings, perform
+from orchestrator.steps.base import Step, Surroundings, WarmupJob, perform
 from orchestrator.store import BrokenStepError, StepStore
 from projection.errors import InputError
 from trainers.errors import TrainingDivergedError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from trainers.warmup import LanguageEnd, RunRound
+    from trainers.flat import Layout
+    from trainers.warmup import Rounds
 
 
 def attempt(
@@ -54,14 +53,11 @@ def _log(step: Step, around: Surroundings) -> str:
 
 
 @contextmanager
-def in_process_pool(build: BuildWorker, languages: Sequence[str]) -> "Iterator[RunRound]":
+def in_process_pool(job: WarmupJob, layout: "Layout") -> "Iterator[Rounds]":
     """All languages of a warm-up on one worker in this process."""
-    worker = build(languages)
+    from orchestrator.transports.in_process import InProcessRounds
 
-    def run_round(parameters: "Tensor", z: int) -> "list[LanguageEnd]":
-        return worker.run_steps(parameters, z, languages)
-
-    yield run_round
+    yield InProcessRounds(job, layout)
 
 
 class InProcessLauncher:

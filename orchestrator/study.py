@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_v
 
 from orchestrator.data_settings import EVERY, DataSettings, FileSettings
 from orchestrator.resources import ResourceSettings
+from orchestrator.transports import Transport
 from projection.inputs import Input
 from projection.schemes import TagScheme
 from projection.tasks import TASKS, Task
@@ -16,7 +17,7 @@ from trainers.backbones import BackboneSettings
 from trainers.strategies import STRATEGIES, strategy
 from trainers.tagger import TaggerSettings
 from trainers.training import TrainSettings
-from trainers.warmup import WarmupSettings
+from trainers.warmup import Aggregation, WarmupSettings
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
 
@@ -31,6 +32,8 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
     """Send this code to the workers of a running cluster, or use what is installed there."""
     warmup_workers: int | None = Field(default=None, ge=1)
     """Replicas of a warm-up that run at once; None: as many as there is room for."""
+    warmup_transport: Transport | None = None
+    """How parameters travel between them; None: the fastest that works where they are."""
     store_patience_minutes: float = Field(default=10.0, ge=0)
     """How long a result that was computed waits for a store that refuses it."""
 
@@ -88,6 +91,13 @@ class Study(BaseModel, frozen=True, extra="forbid"):
     def _consistent(self) -> "Study":
         if self.source in self.targets:
             raise ValueError(f"the source language {self.source} is also among the targets")
+        warmup = self.warmup
+        trims = int(warmup.trim * len(self.targets))
+        if warmup.aggregation is Aggregation.TRIMMED_MEAN and not trims:
+            raise ValueError(
+                f"warmup.trim {warmup.trim:g} of {len(self.targets)} targets leaves none out; "
+                f"give at least {1 / len(self.targets):.2g}, or warmup.aggregation mean"
+            )
         if self.task.scheme is TagScheme.IOB1:
             raise ValueError("a task cannot predict IOB1; use bio or bioes")
         if "tagger" in self.model_fields_set and Input.POS not in self.task.inputs:

@@ -8,7 +8,7 @@ from torch import nn
 from tests.examples import encoded, tagger
 from trainers.checkpoints import load_weights, save_weights
 from trainers.collation import collate
-from trainers.flat import FlatModel
+from trainers.flat import FlatModel, Layout
 
 
 @pytest.fixture
@@ -23,6 +23,33 @@ def flat():
 
 def batch_of(model, corpus):
     return collate(corpus, np.arange(len(corpus)), model.padding, torch.device("cpu"))
+
+
+def table_last(model):
+    table = model.word_embedding.weight
+    return [each for each in model.parameters() if each is not table] + [table]
+
+
+def test_the_word_embedding_comes_last_as_a_table(tiny):
+    model = tagger(tiny)
+    expected = [parameter.detach().clone() for parameter in table_last(model)]
+    flat = FlatModel(model, sparse_rows=model.word_embedding)
+    rows, width = expected[-1].shape
+    assert flat.layout == Layout(len(flat.values) - rows * width, rows, width)
+    assert torch.equal(flat.layout.table_of(flat.values), expected[-1])
+    dense = torch.cat([parameter.flatten() for parameter in expected[:-1]])
+    assert torch.equal(flat.layout.dense_of(flat.values), dense)
+
+
+def test_a_module_that_moves_into_another_vector_has_what_that_one_holds(flat):
+    flat.gradients.fill_(7.0)
+    vector = torch.tensor([1.0, 0, 0, 1, 10, 20])
+    flat.move_to(vector)
+    assert flat.module(torch.tensor([3.0, 4.0])).tolist() == [13, 24]
+    with torch.no_grad():
+        flat.module.bias.zero_()
+    assert vector.tolist() == [1, 0, 0, 1, 0, 0]
+    assert flat.module.bias.grad.tolist() == [7, 7]
 
 
 def test_values_hold_the_parameters_one_after_another(flat):
@@ -55,7 +82,7 @@ def test_flat_gradients_of_a_tagger_equal_those_of_ordinary_autograd(tiny):
     flat = FlatModel(flattened, sparse_rows=flattened.word_embedding)
     plain.loss(batch_of(plain, corpus)).backward()
     flattened.loss(batch_of(flattened, corpus)).backward()
-    expected = torch.cat([parameter.grad.flatten() for parameter in plain.parameters()])
+    expected = torch.cat([each.grad.flatten() for each in table_last(plain)])
     assert expected.norm() > 0.1
     torch.testing.assert_close(flat.gradients, expected, rtol=1e-5, atol=1e-8)
 

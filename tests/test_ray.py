@@ -15,6 +15,7 @@ from orchestrator.plan import Plan, make_plan
 from orchestrator.resources import ResourceSettings, StepResources
 from orchestrator.results import results
 from orchestrator.store import StepStore
+from orchestrator.study import ClusterSettings
 from orchestrator.study_file import read_study
 from tests.studies import write_study
 from trainers.training import TrainSettings
@@ -42,7 +43,9 @@ def undisturbed(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> StepSto
 
 
 def _launcher(root: Path, workers: int | None = None, **resources: StepResources) -> RayLauncher:
-    return RayLauncher(StepStore(root), ResourceSettings(**resources), workers)
+    return RayLauncher(
+        StepStore(root), ResourceSettings(**resources), ClusterSettings(warmup_workers=workers)
+    )
 
 
 def _weights(store: StepStore, plan: Plan, kind: str) -> dict[str, torch.Tensor]:

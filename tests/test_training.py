@@ -11,6 +11,7 @@ import torch
 from tests.examples import EVERYTHING, GERMAN, SPANISH, TAGS, encoded, tagger
 from trainers.batches import BatchOrder
 from trainers.collation import collate
+from trainers.course import Checkpoints
 from trainers.errors import TrainingDivergedError
 from trainers.evaluation import evaluate
 from trainers.training import FineTuner, TrainSettings, clip, fine_tune, learning_rate_at
@@ -117,7 +118,7 @@ def test_the_model_ends_with_bitwise_the_weights_of_the_selected_step(fitted, ti
     tuner = FineTuner(tagger(tiny_bert, dropout=0), corpus, settings, seed=1)
     for step in range(result.best_step):
         tuner.step(step)
-    assert torch.equal(tuner.flat.values, parameters_of(model))
+    assert torch.equal(parameters_of(tuner.tagger), parameters_of(model))
 
 
 def test_the_curve_reports_the_mean_loss_since_the_last_report(tiny_bert):
@@ -205,3 +206,41 @@ def test_a_loss_that_is_no_number_names_the_step_and_the_last_one_that_was(tiny)
     where = re.escape(f"nan in training step 3 ({last:.6g} just before)")
     with pytest.raises(TrainingDivergedError, match=where):
         tuner.step(2)
+
+
+class PulledPlugError(Exception):
+    """Somebody pulled the plug."""
+
+
+@pytest.mark.parametrize("last", [1, 5, 6, 25])
+def test_an_interrupted_training_goes_on_to_the_same_bits(last, tiny, tmp_path):
+    """Interrupted before, at and after a look at the dev set, and before a report of the loss."""
+    corpus = encoded(tiny, EVERYTHING)
+    settings = settings_of(
+        steps=30, select_after=3, evaluate_every=3, lr_warmup=4, lr_decay="linear", max_grad_norm=1
+    )
+
+    def train(due, path=tmp_path / "training"):
+        model = tagger(tiny)
+        result = fine_tune(
+            model, corpus, corpus, TAGS, settings, seed=1, checkpoints=Checkpoints(path, due)
+        )
+        return parameters_of(model), result
+
+    steps = []
+
+    def interrupt():
+        steps.append(1)
+        if len(steps) == last + 2:
+            raise PulledPlugError
+        return len(steps) == last
+
+    expected = train(lambda: False, tmp_path / "never")
+    with pytest.raises(PulledPlugError):
+        train(interrupt)
+    taken = []
+    weights, result = train(lambda: bool(taken.append(1)))
+    assert len(taken) == 30 - last
+    assert torch.equal(weights, expected[0])
+    assert result == expected[1]
+    assert not (tmp_path / "never").exists()

@@ -13,7 +13,7 @@ from tests.examples import ENGLISH, GERMAN, encoded, tagger
 from trainers.backbones import load_tokenizer
 from trainers.training import FineTuner, TrainSettings
 from trainers.vocabulary import kept_pieces, renumber, restore_embedding, trim_encoder
-from trainers.warmup import WarmupSettings
+from trainers.warmup import WarmupSettings, WholeStart
 from trainers.worker import LanguageWorker
 
 STEPS = 6
@@ -30,8 +30,8 @@ def train_with_adam(model, corpus):
 
 def train_with_sgd(model, corpus):
     settings = WarmupSettings(steps=STEPS, inner_lr=0.1)
-    worker = LanguageWorker(model, {"de": corpus}, settings, batch_size=2, seed=1)
-    worker.run_steps(worker.parameters.clone(), 0, ["de"])
+    worker = LanguageWorker(model, lambda _: corpus, settings, batch_size=2, seed=1)
+    worker.run_steps(WholeStart(worker.parameters.clone(), worker.layout), 0, "de")
 
 
 @pytest.fixture(params=[train_with_adam, train_with_sgd])

@@ -5,7 +5,7 @@ reads, over all its sentences.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -36,6 +36,13 @@ class Batch:
     weights_N: torch.Tensor
     pos_N: torch.Tensor | None = None
     predicate_N: torch.Tensor | None = None
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on ``device``."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(
+            self, **{name: one.to(device) for name, one in given.items() if one is not None}
+        )
 
 
 def collate(

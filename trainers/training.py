@@ -1,7 +1,7 @@
 """Fine-tuning: one loop with the paper's schedule and model selection on the source dev set."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from trainers.batches import BatchOrder
 from trainers.collation import collate
+from trainers.course import Checkpoints, Course, Progress
 from trainers.encoding import EncodedCorpus, TagVocabulary
 from trainers.errors import TrainingDivergedError
 from trainers.evaluation import evaluate
@@ -62,17 +63,6 @@ def learning_rate_at(step: int, settings: TrainSettings) -> float:
         return settings.learning_rate
     falling = settings.steps - settings.lr_warmup
     return settings.learning_rate * (settings.steps - step) / falling
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Told now and then while a model trains."""
-
-    step: int
-    loss: float
-    """Mean training loss since the last report."""
-    dev_f1: float | None = None
-    """Source-dev F1 in percent, where the dev set was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +124,18 @@ class FineTuner:
         self._last_loss = value
         return value
 
+    def vectors(self) -> dict[str, Tensor]:
+        """All that later steps depend on; views."""
+        moments: dict[str, Tensor] = self._adam.state[self.flat.values]
+        return {"values": self.flat.values} | moments
+
+    def go_on_from(self, vectors: Mapping[str, Tensor]) -> None:
+        """Be as an earlier one was that had these :meth:`vectors`."""
+        self.flat.values.copy_(vectors["values"])
+        moments = {name: vector for name, vector in vectors.items() if name != "values"}
+        groups = self._adam.state_dict()["param_groups"]
+        self._adam.load_state_dict({"state": {0: moments}, "param_groups": groups})
+
 
 def clip(gradients: Tensor, max_norm: float) -> None:
     """Scale ``gradients`` ``(N,)`` in place to a Euclidean norm of at most ``max_norm``."""
@@ -151,6 +153,7 @@ def fine_tune(
     *,
     seed: int,
     observe: Callable[[Progress], None] = lambda _progress: None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainingResult:
     """Train ``tagger`` on ``corpus`` and leave it with the weights that did best on ``dev``.
 
@@ -162,26 +165,25 @@ def fine_tune(
         settings: Schedule.
         seed: Of the run.
         observe: Told the loss every 20 steps and every dev score.
+        checkpoints: From which an interrupted training goes on, to the same bits.
 
     Raises:
         TrainingDivergedError: A training loss is not finite.
     """
     tuner = FineTuner(tagger, corpus, settings, seed=seed)
-    best: tuple[float, int, Tensor] | None = None
-    curve: list[Progress] = []
-    losses: list[float] = []
-    for step in range(settings.steps):
-        losses.append(tuner.step(step))
-        done = step + 1
+    course = Course()
+    if checkpoints and (saved := checkpoints.load()):
+        course, vectors = saved
+        tuner.go_on_from(vectors)
+    while course.steps < settings.steps:
+        course.took(tuner.step(course.steps))
         dev_f1 = None
-        if settings.is_selection_step(done):
+        if settings.is_selection_step(course.steps):
             dev_f1 = evaluate(tagger, dev, tags).micro.f1
-            if best is None or dev_f1 > best[0]:
-                best = (dev_f1, done, tuner.flat.values.clone())
-        if dev_f1 is not None or done % REPORT_EVERY == 0:
-            curve.append(Progress(done, sum(losses) / len(losses), dev_f1))
-            losses = []
-            observe(curve[-1])
-    assert best is not None, "the last step is always a selection step"
-    tuner.flat.values.copy_(best[2])
-    return TrainingResult(best[1], best[0], tuple(curve))
+            course.scored(dev_f1, tuner.flat.values)
+        if dev_f1 is not None or course.steps % REPORT_EVERY == 0:
+            observe(course.report(dev_f1))
+        if checkpoints and checkpoints.due():
+            checkpoints.save(course, tuner.vectors())
+    tuner.flat.values.copy_(course.best)
+    return TrainingResult(course.best_step, course.best_f1, tuple(course.curve))

@@ -1,23 +1,19 @@
-"""The mathematics of the multilingual warm-up (paper §5.1, Eq. 7 and 8; DESIGN §5).
+"""The multilingual warm-up (paper §5.1): Z rounds, wherever its languages take their steps.
 
-Everything here works on flat float32 vectors of N parameters and knows neither models nor Ray.
+Everything here works on flat float32 vectors and knows neither models nor Ray. The shape letters
+are those of :mod:`trainers.flat`; A and R are rows of the table.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import combinations
-from types import MappingProxyType
+from typing import Protocol
 
 import torch
 from pydantic import BaseModel, Field
 from torch import Tensor
 
-CHUNK = 1 << 18
-"""Parameters updated at a time: float64 intermediates of one chunk stay in the cache."""
-
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
-"""Adam's constants (Kingma and Ba 2014)."""
+from trainers.flat import Layout
 
 
 class OuterOptimizer(StrEnum):
@@ -25,8 +21,31 @@ class OuterOptimizer(StrEnum):
 
     SGD = "sgd"
     """Eq. 7 as printed: a step of gamma along the move."""
+    NESTEROV = "nesterov"
+    """The negative move is the gradient of SGD with Nesterov momentum (DiLoCo, Douillard et al.
+    2023)."""
     ADAM = "adam"
     """The negative move is the gradient handed to Adam with rate gamma."""
+
+
+class Aggregation(StrEnum):
+    """What makes one move of the languages' moves, number by number."""
+
+    MEAN = "mean"
+    """Eq. 7."""
+    MEDIAN = "median"
+    """The middle one; of an even number of languages, the mean of the middle two."""
+    TRIMMED_MEAN = "trimmed-mean"
+    """The mean without the share ``trim`` at either end."""
+
+
+class Deltas(StrEnum):
+    """What the languages send of the parameters outside the word embedding."""
+
+    EXACT = "exact"
+    """Where they ended, in float32."""
+    BFLOAT16 = "bfloat16"
+    """How far they moved, in bfloat16; what that loses is added to the next round's move."""
 
 
 class WarmupSettings(BaseModel, frozen=True, extra="forbid"):
@@ -41,6 +60,40 @@ class WarmupSettings(BaseModel, frozen=True, extra="forbid"):
     outer_lr: float = Field(default=5e-5, gt=0, le=1)
     """Gamma: rate of the outer optimiser (Eq. 7)."""
     outer_optimizer: OuterOptimizer = OuterOptimizer.ADAM
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Of the outer optimiser ``nesterov``."""
+    aggregation: Aggregation = Aggregation.MEAN
+    trim: float = Field(default=0.25, gt=0, lt=0.5)
+    """Share of the languages that a trimmed mean leaves out at either end, rounded down."""
+    deltas: Deltas = Deltas.EXACT
+
+
+class Start(Protocol):
+    """Parameters before a round, of which a language reads what its batches need."""
+
+    @property
+    def dense(self) -> Tensor:
+        """All outside the table, ``(D,)``."""
+
+    def rows(self, ids: Tensor) -> Tensor:
+        """Rows ``ids`` ``(R,)`` of the table, ``(R, H)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeStart:
+    """Parameters that lie in one vector ``(N,)``."""
+
+    vector: Tensor
+    layout: Layout
+
+    @property
+    def dense(self) -> Tensor:
+        """All outside the table, ``(D,)``."""
+        return self.layout.dense_of(self.vector)
+
+    def rows(self, ids: Tensor) -> Tensor:
+        """Rows ``ids`` ``(R,)`` of the table, ``(R, H)``."""
+        return self.layout.table_of(self.vector)[ids]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +102,53 @@ class LanguageEnd:
 
     Args:
         language: Code of the target language.
-        parameters: After the steps, float32, ``(N,)``.
+        dense: Outside the table, ``(D,)``: where it ended in float32, or how far it moved in
+            bfloat16.
+        rows: Rows of the table that its batches touched, ascending, ``(R,)``; plain SGD does not
+            move any other.
+        table: Where those rows ended, float32, ``(R, H)``.
         loss: Mean training loss over the steps.
+        seconds: That the steps took.
+        residual: What bfloat16 lost of the move, float32, ``(D,)``; None if nothing can be lost.
     """
 
     language: str
-    parameters: Tensor
+    dense: Tensor
+    rows: Tensor
+    table: Tensor
     loss: float
+    seconds: float = 0.0
+    residual: Tensor | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OuterState:
-    """What the outer optimiser remembers between rounds; the moments are empty for SGD.
+@dataclass(slots=True)
+class RoundState:
+    """What a round changes, all of it in place.
 
     Args:
-        rounds: Rounds done.
-        moment1: Running mean of the gradient, float32, ``(N,)`` or ``(0,)``.
-        moment2: Running mean of its square, float32, ``(N,)`` or ``(0,)``.
+        parameters: Shared by the languages, float32, ``(N,)``.
+        moment1: Adam's running mean of the gradient or Nesterov's momentum, float32, ``(N,)``;
+            ``(0,)`` for SGD.
+        moment2: Adam's running mean of the gradient's square, float32, ``(N,)``; else ``(0,)``.
+        rounds: Rounds done, which is also the number of the next one from 0.
+        moved: Rows of the table that some language has moved, ascending, ``(A,)``.
+        residuals: By language, what its next move has to make good, ``(D,)``.
     """
 
-    rounds: int
+    parameters: Tensor
     moment1: Tensor
     moment2: Tensor
+    rounds: int = 0
+    moved: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
+    residuals: Mapping[str, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, num_parameters: int, optimizer: OuterOptimizer) -> "OuterState":
+    def start(cls, parameters: Tensor, optimizer: OuterOptimizer) -> "RoundState":
         """The state before the first round."""
-        size = num_parameters if optimizer is OuterOptimizer.ADAM else 0
-        return cls(0, torch.zeros(size), torch.zeros(size))
+        size = len(parameters)
+        first = 0 if optimizer is OuterOptimizer.SGD else size
+        second = size if optimizer is OuterOptimizer.ADAM else 0
+        return cls(parameters, torch.zeros(first), torch.zeros(second))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,133 +170,52 @@ class RoundReport:
     rounding_loss: float
 
 
-def moves_from(start: Tensor, ends: Sequence[Tensor]) -> Tensor:
-    """How far each language went from ``start``, in float64, ``(M, N)``.
+class Rounds(Protocol):
+    """Carries out rounds of Eq. 7, wherever the shared parameters lie meanwhile."""
+
+    name: str
+    """How parameters and ends travel."""
+
+    def begin(self, state: RoundState) -> None:
+        """Start from ``state``, which is theirs until it is collected."""
+
+    def run(self) -> RoundReport:
+        """The next round."""
+
+    def collect(self) -> RoundState:
+        """Where all rounds so far led."""
+
+
+@dataclass
+class Hooks:
+    """What a warm-up tells while it runs.
 
     Args:
-        start: Parameters before the round, ``(N,)``.
-        ends: One vector for each of M languages, each ``(N,)``, in canonical language order.
+        observe: Told after every round: how many are done, and what the last one did.
+        wants_state: True if ``keep`` is to be told now.
+        keep: Told the state between two rounds; must not change it, nor hold on to it.
     """
-    origin = start.double()
-    return torch.stack([end.double() - origin for end in ends])
 
-
-def mean_move(moves: Tensor) -> Tensor:
-    """Average of the languages' moves (Eq. 7 without gamma), added up in their order.
-
-    Args:
-        moves: Of M languages, float64, ``(M, N)``.
-
-    >>> mean_move(moves_from(torch.tensor([1.0]), [torch.tensor([3.0]), torch.tensor([2.0])]))
-    tensor([1.5000], dtype=torch.float64)
-    """
-    total = torch.zeros_like(moves[0])
-    for move in moves:
-        total += move
-    return total / len(moves)
-
-
-Update = Callable[[Tensor, Tensor, Tensor, int, float], Tensor]
-"""From the mean move, both moments (changed in place), the round from 1 and gamma: the update."""
-
-
-def sgd_update(move: Tensor, _m: Tensor, _v: Tensor, _z: int, outer_lr: float) -> Tensor:
-    """Eq. 7 as printed: ``gamma * move``."""
-    return outer_lr * move
-
-
-def adam_update(move: Tensor, moment1: Tensor, moment2: Tensor, z: int, outer_lr: float) -> Tensor:
-    """One step of Adam with ``-move`` as the gradient.
-
-    Args:
-        move: Mean move, float64, ``(n,)``.
-        moment1: Changed in place, ``(n,)``.
-        moment2: Changed in place, ``(n,)``.
-        z: This round, from 1, for the bias correction.
-        outer_lr: Gamma.
-    """
-    first = BETA1 * moment1.double() - (1 - BETA1) * move
-    second = BETA2 * moment2.double() + (1 - BETA2) * move.square()
-    moment1.copy_(first)
-    moment2.copy_(second)
-    scale = (second / (1 - BETA2**z)).sqrt_().add_(EPSILON)
-    return first.div_(scale).mul_(-outer_lr / (1 - BETA1**z))
-
-
-UPDATES: Mapping[OuterOptimizer, Update] = MappingProxyType(
-    {OuterOptimizer.SGD: sgd_update, OuterOptimizer.ADAM: adam_update}
-)
-
-
-def apply_round(
-    parameters: Tensor, ends: Sequence[LanguageEnd], state: OuterState, settings: WarmupSettings
-) -> tuple[OuterState, RoundReport]:
-    """Move ``parameters`` in place by one round (Eq. 7); a language weighs as much as any other.
-
-    Args:
-        parameters: Shared parameters before the round, float32, ``(N,)``.
-        ends: One for each target language, in any order; summed in alphabetical order.
-        state: Of the outer optimiser; its moments are changed in place.
-        settings: Outer optimiser and gamma.
-
-    Returns:
-        The state after the round, and the report.
-    """
-    ends = sorted(ends, key=lambda end: end.language)
-    update_of = UPDATES[settings.outer_optimizer]
-    z = state.rounds + 1
-    dots = torch.zeros(len(ends), len(ends), dtype=torch.float64)
-    meant = lost = 0.0
-    for start in range(0, len(parameters), CHUNK):
-        part = slice(start, start + CHUNK)
-        old = parameters[part].double()
-        moves = moves_from(parameters[part], [end.parameters[part] for end in ends])
-        dots += moves @ moves.T
-        update = update_of(
-            mean_move(moves), state.moment1[part], state.moment2[part], z, settings.outer_lr
-        )
-        parameters[part] = old + update
-        meant += float(update @ update)
-        lost += float((parameters[part].double() - old - update).square_().sum())
-    report = _report(ends, dots, meant, lost)
-    return OuterState(z, state.moment1, state.moment2), report
-
-
-def _report(ends: Sequence[LanguageEnd], dots: Tensor, meant: float, lost: float) -> RoundReport:
-    norms = dots.diagonal().sqrt()
-    names = [end.language for end in ends]
-    return RoundReport(
-        losses={end.language: end.loss for end in ends},
-        move_norms=dict(zip(names, norms.tolist(), strict=True)),
-        cosines={
-            f"{names[a]}/{names[b]}": float(dots[a, b] / (norms[a] * norms[b]).clamp_min(1e-300))
-            for a, b in combinations(range(len(ends)), 2)
-        },
-        update_norm=meant**0.5,
-        rounding_loss=(lost / meant) ** 0.5 if meant else 0.0,
-    )
-
-
-RunRound = Callable[[Tensor, int], Sequence[LanguageEnd]]
-"""Send the parameters ``(N,)`` and the round, from 0, to every worker; one end a language."""
-
-ObserveRound = Callable[[int, RoundReport], None]
-"""Told after every round: how many are done, and what the last one did."""
+    observe: Callable[[int, RoundReport], None] = lambda _done, _report: None
+    wants_state: Callable[[], bool] = lambda: False
+    keep: Callable[[RoundState], None] = lambda _state: None
 
 
 def warm_up(
-    parameters: Tensor,
-    run_round: RunRound,
-    settings: WarmupSettings,
-    observe: ObserveRound = lambda _done, _report: None,
-) -> OuterState:
-    """Run Z rounds of Eq. 7 on ``parameters``, in place.
+    state: RoundState, rounds: Rounds, until: int, hooks: Hooks | None = None
+) -> RoundState:
+    """Run rounds of Eq. 7 from ``state`` until ``until`` are done; the state after the last."""
+    hooks = hooks or Hooks()
+    done = state.rounds
+    rounds.begin(state)
+    while done < until:
+        report = rounds.run()
+        done += 1
+        hooks.observe(done, report)
+        if done < until and hooks.wants_state():
+            hooks.keep(rounds.collect())
+    return rounds.collect()
 
-    Returns:
-        The outer optimiser's state after the last round.
-    """
-    state = OuterState.start(len(parameters), settings.outer_optimizer)
-    for z in range(settings.rounds):
-        state, report = apply_round(parameters, run_round(parameters, z), state, settings)
-        observe(z + 1, report)
-    return state
+
+RunLanguages = Callable[[RoundState], Sequence[LanguageEnd]]
+"""Let every language take its K steps from the parameters of a state; the state stays as it is."""

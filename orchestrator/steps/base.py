@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from orchestrator.fingerprints import Json, fingerprint, identity
 from orchestrator.store import StepStore
@@ -20,17 +20,52 @@ from orchestrator.store import StepStore
 if TYPE_CHECKING:
     import torch
 
-    from trainers.warmup import RunRound
+    from trainers.flat import Layout
+    from trainers.warmup import Rounds, WarmupSettings
     from trainers.worker import LanguageWorker
 
 Report = Callable[[Mapping[str, Json]], None]
 """Told where a running step stands."""
 
-BuildWorker = Callable[[Sequence[str]], "LanguageWorker"]
-"""Builds, where it is to run, the worker that holds some languages."""
 
-WorkerPool = Callable[[BuildWorker, Sequence[str]], AbstractContextManager["RunRound"]]
-"""Starts the workers of a warm-up for all its languages, and ends them."""
+class WarmupJob(Protocol):
+    """A warm-up as its workers need to know it; small enough to be sent anywhere."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """In canonical order."""
+
+    @property
+    def settings(self) -> "WarmupSettings":
+        """Of the warm-up."""
+
+    def worker(self) -> "LanguageWorker":
+        """A worker of any of the languages, built where it is to run."""
+
+    def costs(self) -> Mapping[str, float]:
+        """What a round of each language is expected to take, in any unit."""
+
+
+WorkerPool = Callable[[WarmupJob, "Layout"], AbstractContextManager["Rounds"]]
+"""Starts the workers of a warm-up whose vectors have some layout, and ends them."""
+
+CHECKPOINT_SECONDS = 60.0
+
+
+class Every:
+    """True about every so many seconds, whenever it is asked."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._last = time.monotonic()
+
+    def __call__(self) -> bool:
+        """True if so much time has passed since it last was."""
+        now = time.monotonic()
+        if now - self._last < self._seconds:
+            return False
+        self._last = now
+        return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +78,8 @@ class Surroundings:
     workers: int = 1
     """That ``pool`` starts."""
     report: Report = lambda _state: None
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    """Long steps write down where they are about so often, to go on from there after a crash."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from orchestrator.fingerprints import Json
-from orchestrator.steps.base import Surroundings
+from orchestrator.steps.base import Every, Surroundings
 from orchestrator.steps.model import ModelStep
 from orchestrator.steps.warmup import WEIGHTS, WarmupStep
-from trainers.training import Progress, TrainSettings, fine_tune
+from trainers.course import Checkpoints, Progress
+from trainers.training import TrainSettings, fine_tune
 
 CURVE = "curve.jsonl"
+CHECKPOINT = "training.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,9 @@ class FinetuneStep(ModelStep):
             self.training,
             seed=self.seed,
             observe=observe,
+            checkpoints=Checkpoints(
+                store.scratch(self) / CHECKPOINT, Every(around.checkpoint_seconds)
+            ),
         )
         save_weights(tagger, folder / WEIGHTS)
         with (folder / CURVE).open("w") as out:

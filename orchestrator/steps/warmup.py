@@ -1,50 +1,64 @@
 """``warmup``: the multilingual warm-up of one seed (paper §5.1), its replicas in parallel."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from orchestrator.fingerprints import Json
-from orchestrator.steps.base import Surroundings
+from orchestrator.steps.base import Every, Surroundings
 from orchestrator.steps.model import ModelStep
 from orchestrator.store import StepStore
-from trainers.warmup import OuterState, RoundReport, WarmupSettings, warm_up
+from trainers.warmup import Hooks, RoundReport, RoundState, WarmupSettings, warm_up
 
 if TYPE_CHECKING:
-    import torch
-
+    from trainers.flat import FlatModel
     from trainers.worker import LanguageWorker
 
 WEIGHTS = "model.safetensors"
 ROUNDS = "rounds.jsonl"
+OUTER_STATE = "outer_state.safetensors"
+CHECKPOINT = "rounds.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerRecipe:
-    """Builds the worker of some languages where it is to run; small enough to be sent anywhere."""
+class StepJob:
+    """A warm-up step as its workers need to know it."""
 
     step: "WarmupStep"
     store: StepStore
     device: str
 
-    def __call__(self, languages: Sequence[str]) -> "LanguageWorker":
-        """The worker that holds ``languages``."""
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Of the step."""
+        return self.step.languages
+
+    @property
+    def settings(self) -> WarmupSettings:
+        """Of the step."""
+        return self.step.settings
+
+    def worker(self) -> "LanguageWorker":
+        """A worker that reads the corpora of the languages it is asked for."""
         import torch
 
         from trainers.worker import LanguageWorker
 
         return LanguageWorker(
             self.step.build(self.store, torch.device(self.device)),
-            {
-                language: self.step.encoding.corpus(self.store, "train", language)
-                for language in languages
-            },
-            self.step.settings,
+            lambda language: self.step.encoding.corpus(self.store, "train", language),
+            self.settings,
             batch_size=self.step.batch_size,
             seed=self.step.seed,
         )
+
+    def costs(self) -> Mapping[str, float]:
+        """Mean pieces of a sentence: all languages take as many steps of as many sentences."""
+        return {
+            language: float(self.step.encoding.corpus(self.store, "train", language).lengths.mean())
+            for language in self.languages
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +66,7 @@ class WarmupStep(ModelStep):
     """Z rounds of K steps a language, averaged (Eq. 7 and 8)."""
 
     kind: ClassVar[str] = "warmup"
+    version: ClassVar[int] = 2
 
     languages: tuple[str, ...]
     settings: WarmupSettings
@@ -67,28 +82,68 @@ class WarmupStep(ModelStep):
 
         from trainers.checkpoints import save_weights
         from trainers.flat import FlatModel
+        from trainers.round_files import save_checkpoint, save_outer_state, to_lines
 
         tagger = self.build(around.store, torch.device("cpu"))
-        flat = FlatModel(tagger)
-        recipe = WorkerRecipe(step=self, store=around.store, device=str(around.device))
-        rounds: list[RoundReport] = []
+        flat = FlatModel(tagger, tagger.word_embedding, trains=False)
+        checkpoint = around.store.scratch(self) / CHECKPOINT
+        state, reports = self._start(flat, checkpoint, around.store)
 
         def observe(done: int, report: RoundReport) -> None:
-            rounds.append(report)
+            reports.append(report)
             mean = sum(report.losses.values()) / len(report.losses)
             around.report({"done": done, "of": self.settings.rounds, "loss": mean})
 
-        with around.pool(recipe, self.languages) as run_round:
-            state = warm_up(flat.values, run_round, self.settings, observe)
+        hooks = Hooks(
+            observe,
+            wants_state=Every(around.checkpoint_seconds),
+            keep=lambda state: save_checkpoint(checkpoint, state, reports),
+        )
+        job = StepJob(step=self, store=around.store, device=str(around.device))
+        with around.pool(job, flat.layout) as rounds:
+            state = warm_up(state, rounds, self.settings.rounds, hooks)
+            transport = rounds.name
+        flat.move_to(state.parameters)
         save_weights(tagger, folder / WEIGHTS)
-        _save_state(state, folder / "outer_state.safetensors")
-        with (folder / ROUNDS).open("w") as out:
-            out.writelines(json.dumps(asdict(report)) + "\n" for report in rounds)
+        save_outer_state(folder / OUTER_STATE, state)
+        (folder / ROUNDS).write_text("".join(f"{line}\n" for line in to_lines(reports)))
         return {
             "sentences_seen": dict(self._sentences_seen(around.store)),
-            "rounding_loss": rounds[-1].rounding_loss,
-            "final_losses": dict(rounds[-1].losses),
+            "rounding_loss": reports[-1].rounding_loss,
+            "final_losses": dict(reports[-1].losses),
+            "transport": transport,
         }
+
+    def _start(
+        self, flat: "FlatModel", checkpoint: Path, store: StepStore
+    ) -> tuple[RoundState, list[RoundReport]]:
+        """Where an earlier attempt or the longest finished prefix ended, else the beginning."""
+        from trainers.checkpoints import load_weights
+        from trainers.round_files import from_lines, load_checkpoint, load_outer_state
+
+        prefix = self.finished_prefix(store)
+        if checkpoint.exists():
+            state, reports = load_checkpoint(checkpoint)
+            if prefix is None or state.rounds >= prefix.settings.rounds:
+                return state, reports
+        if prefix is None:
+            return RoundState.start(flat.values, self.settings.outer_optimizer), []
+        folder = store.folder(prefix)
+        load_weights(flat.module, folder / WEIGHTS)
+        state = load_outer_state(folder / OUTER_STATE, flat.values)
+        return state, from_lines((folder / ROUNDS).read_text().splitlines())
+
+    def finished_prefix(self, store: StepStore) -> "WarmupStep | None":
+        """The longest finished warm-up that differs in nothing but fewer rounds.
+
+        Its rounds are the first ones of this warm-up, so this one goes on where it ended.
+        """
+        for rounds in range(self.settings.rounds - 1, 0, -1):
+            settings = self.settings.model_copy(update={"rounds": rounds})
+            shorter = replace(self, settings=settings)
+            if store.is_done(shorter):
+                return shorter
+        return None
 
     def _sentences_seen(self, store: StepStore) -> dict[str, int]:
         from trainers.worker import warmup_order
@@ -103,14 +158,3 @@ class WarmupStep(ModelStep):
             ).distinct(steps)
             for language in self.languages
         }
-
-
-def _save_state(state: OuterState, path: Path) -> None:
-    from trainers.checkpoints import save_arrays
-
-    moments: dict[str, torch.Tensor] = {"moment1": state.moment1, "moment2": state.moment2}
-    save_arrays(
-        path,
-        {name: moment.numpy() for name, moment in moments.items()},
-        {"rounds": str(state.rounds)},
-    )
