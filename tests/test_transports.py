@@ -1,6 +1,7 @@
 """Every transport gives every warm-up the same bits, on any number of workers, after any kill."""
 
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from orchestrator.actors import RayPool
 from orchestrator.local import in_process_pool
+from orchestrator.schedule import Resources
 from orchestrator.transports import Transport
 from orchestrator.transports.shared_memory import NAME
 from projection.errors import InputError
@@ -38,7 +40,7 @@ def assert_same(found, expected):
 
 
 def pool_of(transport, workers):
-    return RayPool(workers, 0.3, 0, transport)
+    return RayPool(workers, Resources(0.3), uuid4().hex, transport)
 
 
 @pytest.fixture(scope="module")
