@@ -2,8 +2,8 @@
 
 Local work is the same small addition everywhere. Side by side in one run: xlwarm by each of its
 transports, Flower's simulation engine (FedAvg), torch.distributed's gloo all-reduce between as many
-processes, and the floor: the memory traffic of the shared-memory round as plain copies. Every
-measurement is a process of its own; systems take turns; the table has medians.
+processes, and the floor: the memory traffic of the shared-memory round as plain copies. xlwarm,
+Flower, gloo and the floor are processes of their own and take turns; the table has medians.
 
     python -m benchmarks.warmup_round [--numbers N ...] [--languages L ...] [--flower PYTHON]
 
@@ -105,8 +105,8 @@ class AddWorker:
         return LanguageEnd(language, dense, rows, table[rows], 0.0, 1.0)
 
 
-def measure_xlwarm(transport, case, outer="sgd"):
-    """Seconds a round through Ray, and the memory of the driver beyond what it had before."""
+def measure_xlwarm(transports, case, outer="sgd"):
+    """By transport: seconds a round through Ray, and how far the driver's own memory grows."""
     from orchestrator.environment import prepare_ray
 
     prepare_ray(None)
@@ -122,15 +122,19 @@ def measure_xlwarm(transport, case, outer="sgd"):
     job = AddJob(case, outer)
     workers = min(case.languages, 4)
     each = Resources(int(100 * CORES / workers) / 100)
+    found = {}
     with cluster(num_cpus=CORES):
-        pool = RayPool(workers, each, "benchmark", Transport(transport))
-        with PrivateMemory() as memory, pool(job, job.layout) as rounds:
-            state = RoundState.start(torch.zeros(case.numbers), job.settings.outer_optimizer)
-            rounds.begin(state)
-            seconds = timed(rounds.run, case.rounds)
-            after = rounds.collect()
-            assert outer != "sgd" or after.parameters[0].item() == case.rounds + 1
-    return {"seconds": seconds, "driver_bytes": memory.grown}
+        for transport in transports:
+            pool = RayPool(workers, each, transport, Transport(transport))
+            with PrivateMemory() as memory, pool(job, job.layout) as rounds:
+                state = RoundState.start(torch.zeros(case.numbers), outer)
+                rounds.begin(state)
+                seconds = timed(rounds.run, case.rounds)
+                first = rounds.collect().parameters[0].item()
+                assert outer != "sgd" or first == case.rounds + 1, first
+            found[transport] = {"seconds": seconds, "driver_bytes": memory.grown}
+            del state
+    return found
 
 
 class PrivateMemory:
@@ -248,7 +252,8 @@ def in_own_process(system, case, outer="sgd"):
     words = [sys.executable, "-m", "benchmarks.warmup_round", "--one", system, outer]
     done = subprocess.run([*words, *as_words(case)], capture_output=True, text=True, check=False)
     if done.returncode:
-        return {"skipped": f"failed: {done.stderr.strip().splitlines()[-1][:80]}"}
+        skipped = {"skipped": f"failed: {done.stderr.strip().splitlines()[-1][:80]}"}
+        return dict.fromkeys(TRANSPORTS, skipped) if system == "xlwarm" else skipped
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -257,8 +262,7 @@ def needed_bytes(system, case):
     vectors = {
         "flower": 5 * case.languages,
         "gloo": 2 * case.languages,
-        "collective": 2 * case.languages + 8,
-        "object-store": 2 * case.languages + 8,
+        "xlwarm": 2 * case.languages + 8,
         "floor": 2,
     }.get(system, case.languages + 3)
     return FLOAT * case.numbers * vectors
@@ -270,7 +274,8 @@ def fits(system, case):
     free, needed = psutil.virtual_memory().available, needed_bytes(system, case)
     if needed <= 0.8 * free:
         return None
-    return {"skipped": f"needs about {needed / 2**30:.0f} GiB, {free / 2**30:.0f} are free"}
+    skipped = {"skipped": f"needs about {needed / 2**30:.0f} GiB, {free / 2**30:.0f} are free"}
+    return dict.fromkeys(TRANSPORTS, skipped) if system == "xlwarm" else skipped
 
 
 def main():
@@ -296,39 +301,49 @@ def main():
 def measure(system, outer, case):
     if system == "floor":
         return measure_floor(case)
-    return measure_gloo(case) if system == "gloo" else measure_xlwarm(system, case, outer)
+    if system == "gloo":
+        return measure_gloo(case)
+    if system == "xlwarm":
+        return measure_xlwarm(TRANSPORTS, case, outer)
+    return measure_xlwarm([system], case, outer)[system]
 
 
 def compare(options):
-    print(f"load before: {os.getloadavg()}")
+    print(f"load before: {os.getloadavg()}", flush=True)
+    systems = {name: partial(in_own_process, name) for name in ("xlwarm", "gloo", "floor")}
+    systems["flower"] = partial(measure_flower, options.flower)
     for numbers in options.numbers:
         for languages in options.languages:
             case = Case(numbers, languages, options.rounds)
-            systems = {name: partial(in_own_process, name) for name in (*TRANSPORTS, "gloo")}
-            systems["flower"] = partial(measure_flower, options.flower)
-            systems["floor"] = partial(in_own_process, "floor")
             show(f"{numbers:,} numbers, {languages} languages", take_turns(systems, case, options))
     if not options.no_sparse:
-        numbers, rows, width = MULTILINGUAL_BERT
-        dense = Case(numbers, 3, options.rounds)
-        sparse = Case(numbers, 3, options.rounds, rows, width)
-        systems = {
-            "shared-memory": lambda _: in_own_process("shared-memory", dense),
-            SPARSE: lambda _: in_own_process("shared-memory", sparse),
-            "floor": lambda _: in_own_process("floor", dense),
-        }
-        show("multilingual BERT untrimmed, 3 languages", take_turns(systems, dense, options))
+        compare_sparse(options)
     adam = Case(options.numbers[0], options.languages[-1], 1)
     grown = in_own_process("shared-memory", adam, "adam")["driver_bytes"] / FLOAT / adam.numbers
-    print(f"\ndriver with Adam, {adam.languages} languages: {grown:.2f} vectors of its own")
-    print(f"load after: {os.getloadavg()}")
+    print(f"driver with Adam, {adam.languages} languages: {grown:.2f} vectors of its own")
+    print(f"load after: {os.getloadavg()}", flush=True)
+
+
+def compare_sparse(options):
+    numbers, rows, width = MULTILINGUAL_BERT
+    dense = Case(numbers, 3, options.rounds)
+    sparse = Case(numbers, 3, options.rounds, rows, width)
+    systems = {
+        "shared-memory": partial(in_own_process, "shared-memory"),
+        SPARSE: lambda _: in_own_process("shared-memory", sparse),
+        "floor": partial(in_own_process, "floor"),
+    }
+    show("multilingual BERT untrimmed, 3 languages", take_turns(systems, dense, options))
 
 
 def take_turns(systems, case, options):
-    found = {name: [] for name in systems}
+    """All measurements of each system, after the case."""
+    found = {}
     for _ in range(options.repeats):
         for name, measure_system in systems.items():
-            found[name].append(fits(name, case) or measure_system(case))
+            one = fits(name, case) or measure_system(case)
+            for part, measurement in one.items() if name == "xlwarm" else [(name, one)]:
+                found.setdefault(part, []).append(measurement)
     return {name: (case, each) for name, each in found.items()}
 
 
@@ -360,6 +375,7 @@ def show(title, found):
             f"{vectors:.2f}",
         )
     Console(width=110).print(table)
+    print(f"load: {os.getloadavg()}", flush=True)
 
 
 if __name__ == "__main__":

@@ -126,7 +126,8 @@ class FineTuner:
 
     def vectors(self) -> dict[str, Tensor]:
         """All that later steps depend on; views."""
-        return {"values": self.flat.values} | self._adam.state[self.flat.values]
+        moments: dict[str, Tensor] = self._adam.state[self.flat.values]
+        return {"values": self.flat.values} | moments
 
     def go_on_from(self, vectors: Mapping[str, Tensor]) -> None:
         """Be as an earlier one was that had these :meth:`vectors`."""
