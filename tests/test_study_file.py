@@ -91,3 +91,18 @@ def test_paths_are_relative_to_the_study_file_wherever_the_command_runs(
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     read = read_study(study)
     assert read.path(read.data.train.path[0], "en") == study.parent / "en.train.conll"
+
+
+def test_a_trimmed_mean_that_would_trim_nothing_is_refused(study: Path) -> None:
+    override = "warmup.aggregation=trimmed-mean"
+    with pytest.raises(InputError, match=r"warmup.trim 0.25 of 3 targets leaves none out"):
+        read_study(study, [override])
+    assert read_study(study, [override, "warmup.trim=0.34"]).warmup.trim == 0.34
+
+
+def test_a_transport_is_placement_and_an_unknown_one_is_refused(study: Path) -> None:
+    asked = read_study(study, ["cluster.warmup_transport=collective"])
+    assert asked.cluster.warmup_transport == "collective"
+    assert asked.warmup == read_study(study).warmup
+    with pytest.raises(InputError, match="'shared-memory', 'object-store' or 'collective'"):
+        read_study(study, ["cluster.warmup_transport=carrier-pigeon"])
