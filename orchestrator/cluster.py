@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import ray
+from ray.exceptions import AuthenticationError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.store import StepStore
@@ -43,7 +44,7 @@ def cluster(
             settings |= {"runtime_env": {"py_modules": [str(path) for path in code_folders()]}}
     try:
         ray.init(**settings)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (ConnectionError, ValueError, RuntimeError, AuthenticationError) as error:
         raise InputError(f"no Ray cluster at {address}: {error}") from None
     try:
         yield

@@ -5,7 +5,8 @@
     nodes:
       - {name: a100, count: 2, cpus: 32, gpus: 4, memory_gib: 256, speed: 1.5}
       - {name: head, cpus: 8}
-    overhead_seconds: 1.0
+    overhead_seconds: 0.5
+    gpu_overhead_seconds: 8.0
 """
 
 from math import inf
@@ -39,8 +40,10 @@ class ClusterFile(BaseModel, frozen=True, extra="forbid"):
     """The nodes, and what it costs to start a step there."""
 
     nodes: Annotated[tuple[NodeKind, ...], Field(min_length=1)]
-    overhead_seconds: float = Field(default=1.0, ge=0)
-    """From the moment that a step could start to its first work: a process, imports, weights."""
+    overhead_seconds: float = Field(default=0.5, ge=0)
+    """From the moment that a step could start on cores to its first work."""
+    gpu_overhead_seconds: float = Field(default=8.0, ge=0)
+    """The same on GPUs: Ray gives each such step a new process, which has to import everything."""
 
     @model_validator(mode="after")
     def _named_once(self) -> "ClusterFile":

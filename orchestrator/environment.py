@@ -1,6 +1,7 @@
 """What must be known before Ray is imported: it reads its environment variables then."""
 
 import os
+from pathlib import Path
 
 
 def prepare_ray(address: str | None) -> None:
@@ -11,6 +12,15 @@ def prepare_ray(address: str | None) -> None:
     if address is None:
         # Ray's switch, named after its main use, for listening on the loopback interface only.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    elif _has_token():
+        # Else Ray Client and Ray jobs do not show the token that they have.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
+def _has_token() -> bool:
+    """True if a token lies where Ray looks for one."""
+    named = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ)
+    return bool(named) or (Path.home() / ".ray" / "auth_token").is_file()
 
 
 def is_job_address(address: str | None) -> bool:

@@ -104,6 +104,7 @@ def run_job(job: StudyJob, address: str, say: Callable[[str], None]) -> int:
     Raises:
         InputError: Nobody answers at ``address``, or it refuses the token.
     """
+    from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
     try:
@@ -111,7 +112,7 @@ def run_job(job: StudyJob, address: str, say: Callable[[str], None]) -> int:
         name = client.submit_job(
             entrypoint=job.entrypoint, runtime_env={"working_dir": str(job.folder)}
         )
-    except (ConnectionError, RuntimeError) as error:
+    except (ConnectionError, RuntimeError, AuthenticationError) as error:
         raise InputError(f"no Ray dashboard takes jobs at {address}: {error}") from None
     say(f"submitted as {name}; `ray job logs --address {address} --follow {name}` shows it, too\n")
     try:

@@ -83,7 +83,8 @@ class Outlook:
             allotment = given(step)
             gpus = allotment.worker.gpus if allotment.workers else allotment.own.gpus
             costs = self.gpu_costs if gpus else self.costs
-            return cluster.overhead_seconds + costs.of(step, max(1, allotment.workers)).seconds
+            overhead = cluster.gpu_overhead_seconds if gpus else cluster.overhead_seconds
+            return overhead + costs.of(step, max(1, allotment.workers)).seconds
 
         return forecast(
             self.plan.steps,

@@ -98,3 +98,18 @@ def test_fewer_targets_need_no_change_where_every_language_has_its_file(study: P
     assert read_study(study, [f"data.test={files}", "targets=[es]"]).targets == ("es",)
     with pytest.raises(InputError, match=r"data\.test has ess; the targets are es"):
         read_study(study, ['data.test={"*": es.test.conll, ess: de.test.conll}', "targets=[es]"])
+
+
+def test_a_trimmed_mean_that_would_trim_nothing_is_refused(study: Path) -> None:
+    override = "warmup.aggregation=trimmed-mean"
+    with pytest.raises(InputError, match=r"warmup.trim 0.25 of 3 targets leaves none out"):
+        read_study(study, [override])
+    assert read_study(study, [override, "warmup.trim=0.34"]).warmup.trim == 0.34
+
+
+def test_a_transport_is_placement_and_an_unknown_one_is_refused(study: Path) -> None:
+    asked = read_study(study, ["cluster.warmup_transport=collective"])
+    assert asked.cluster.warmup_transport == "collective"
+    assert asked.warmup == read_study(study).warmup
+    with pytest.raises(InputError, match="'shared-memory', 'object-store' or 'collective'"):
+        read_study(study, ["cluster.warmup_transport=carrier-pigeon"])

@@ -1,5 +1,6 @@
 """Every transport gives every warm-up the same bits, on any number of workers, after any kill."""
 
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -117,18 +118,21 @@ def test_moves_in_bfloat16_give_the_same_bits_through_the_object_store_and_after
 
 def test_workers_on_one_node_share_memory_of_which_nothing_is_left():
     assert run(pool_of(None, 2), ToyJob(SETTINGS))[2] == Transport.SHARED_MEMORY
-    assert not mapped_segments(children_only=False)
+    deadline = time.monotonic() + 60  # Ray ends the workers a little later
+    while left := processes_with_a_segment():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.2)
 
 
-def mapped_segments(*, children_only):
-    """Maps of segments, in this process's children or in all processes."""
+def processes_with_a_segment():
+    """Those of this test and its cluster."""
     me = psutil.Process()
-    processes = me.children(recursive=True) if children_only else psutil.process_iter()
-    return [line for process in processes for line in maps_of(process.pid) if NAME in line]
+    family = [me, *me.children(recursive=True)]
+    return [process for process in family if NAME in maps_of(process.pid)]
 
 
 def maps_of(pid):
     try:
-        return Path(f"/proc/{pid}/maps").read_text().splitlines()
+        return Path(f"/proc/{pid}/maps").read_text()
     except OSError:
-        return []
+        return ""

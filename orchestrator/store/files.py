@@ -7,6 +7,7 @@ written against :class:`Files` alone, so a folder and a bucket behave alike.
 import errno
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -127,8 +128,6 @@ class LocalFiles:
 
     def age(self, name: str) -> float:
         """See :class:`Files`; by the clock of the file system alone, where it can be asked."""
-        import time
-
         return time.time() - (self.root / name).stat().st_mtime
 
     def publish(self, work: Path, folder: str, last: str) -> None:
