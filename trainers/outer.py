@@ -243,7 +243,9 @@ def _move_chunk(
     """
     old = parameters.double()
     at_end = [old + end if end.dtype is torch.bfloat16 else end for end in ends]
-    moves = torch.stack([(end - parameters).float() for end in at_end])
+    moves = parameters.new_empty(len(ends), len(parameters))
+    for row, end in zip(moves, at_end, strict=True):
+        torch.sub(end, parameters, out=row)
     dots = (moves @ moves.T).double().flatten()
     move = AGGREGATIONS[settings.aggregation](old, at_end, settings)
     update = UPDATES[settings.outer_optimizer](move, moment1, moment2, z, settings)
