@@ -8,10 +8,15 @@ from orchestrator.cluster import interrupts_later
 
 
 def test_an_interrupt_comes_at_the_end_of_the_context_and_only_then() -> None:
-    done = []
-    with pytest.raises(KeyboardInterrupt), interrupts_later():
-        signal.raise_signal(signal.SIGINT)
-        done.append("all")
+    done: list[str] = []
+
+    def start() -> None:
+        with interrupts_later():
+            signal.raise_signal(signal.SIGINT)
+            done.append("all")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
     assert done == ["all"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
