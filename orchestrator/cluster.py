@@ -1,5 +1,7 @@
 """Ray: start a cluster or join one, with this code on its workers and the store in their sight."""
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -43,13 +45,31 @@ def cluster(
         if ship_code:
             settings |= {"runtime_env": {"py_modules": [str(path) for path in code_folders()]}}
     try:
-        ray.init(**settings)
+        with interrupts_later():
+            ray.init(**settings)
     except (ConnectionError, ValueError, RuntimeError, AuthenticationError) as error:
         raise InputError(f"no Ray cluster at {address}: {error}") from None
     try:
         yield
     finally:
-        ray.shutdown()
+        with interrupts_later():
+            ray.shutdown()
+
+
+@contextmanager
+def interrupts_later() -> Iterator[None]:
+    """Let Ctrl-C wait until the context ends: Ray's native code may crash in its midst."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
 
 
 def code_folders() -> list[Path]:
