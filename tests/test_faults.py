@@ -138,7 +138,8 @@ def _signal_after(driver: "subprocess.Popen[str]", lines: int, number: int) -> l
     for process in below:  # its own cluster, which no driver needs any more
         if process.is_running():
             process.kill()
-    return [*seen, *driver.stderr.read().splitlines()]
+    with driver.stderr:
+        return [*seen, *driver.stderr.read().splitlines()]
 
 
 @pytest.mark.ray
