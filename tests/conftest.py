@@ -1,6 +1,7 @@
 """Fixtures for all tests: tiny checkpoints, the real data where it is, one Ray cluster."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from tests.tiny import build_tiny_bert, build_tiny_xlmr
 
 DATA_VARIABLE = "XLWARM_DATA"
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    """A shell starts background jobs deaf to SIGINT, and they hand that on to what they start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")
