@@ -157,8 +157,9 @@ case "$(basename "$0")" in
     scontrol) printf 'n1\\nn2\\nn3\\n' ;;
     srun) exec sleep 60 ;;
     xlwarm)
-        echo "token ${#RAY_AUTH_TOKEN} $RAY_AUTH_MODE" >> "$CALLS"
         trap 'exit 130' INT
+        until [ "$(grep -c ^srun "$CALLS")" = 3 ]; do sleep 0.1; done  # started in the background
+        echo "token ${#RAY_AUTH_TOKEN} $RAY_AUTH_MODE" >> "$CALLS"
         for _ in $(seq "${XLWARM_TENTHS:-0}"); do sleep 0.1; done
         exit "${XLWARM_CODE:-0}" ;;
 esac
