@@ -18,8 +18,8 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from orchestrator.schedule import Nodes, Resources
-from orchestrator.study_file import line_of
-from projection.errors import InputError, at_line
+from orchestrator.yaml_file import line_of, read_mapping
+from projection.errors import InputError
 
 GIB = 2**30
 
@@ -78,16 +78,7 @@ def read_cluster(path: Path) -> ClusterFile:
     Raises:
         InputError: Everything that is wrong, a line each.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        content, tree = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise at_line(path, line, f"not YAML: {error.problem}") from None
-    if not isinstance(content, dict):
-        raise at_line(path, 1, "expected a cluster: nodes: [{cpus: 8, gpus: 1, count: 4}, ...]")
+    content, tree = read_mapping(path, "a cluster: nodes: [{cpus: 8, gpus: 1, count: 4}, ...]")
     try:
         return ClusterFile.model_validate(content)
     except ValidationError as errors:

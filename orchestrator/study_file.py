@@ -9,9 +9,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator.study import Study, nearest
-from projection.errors import InputError, at_line
-
-Key = str | int
+from orchestrator.yaml_file import Key, line_of, read_mapping
+from projection.errors import InputError
 
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
@@ -22,17 +21,7 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     Raises:
         InputError: Everything that is wrong, a line each.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = yaml.safe_load(text)
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise at_line(path, line, f"not YAML: {error.problem}") from None
-    if not isinstance(content, dict):
-        raise at_line(path, 1, "expected a study: keys such as name, task, backbone, source")
+    content, tree = read_mapping(path, "a study: keys such as name, task, backbone, source")
     content["data_root"] = str(path.parent / str(content.get("data_root", ".")))
     overridden = [override(content, one) for one in overrides]
     try:
@@ -117,21 +106,3 @@ def _known(settings: type[BaseModel], keys: Sequence[Key]) -> list[str]:
         list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
     )
     return known or list(settings.model_fields)
-
-
-def line_of(node: yaml.Node | None, keys: Sequence[Key]) -> int:
-    """Line, from 1, of the deepest of ``keys`` that the file has."""
-    line = node.start_mark.line + 1 if node else 1
-    for key in keys:
-        child = None
-        if isinstance(node, yaml.MappingNode):
-            for name, value in node.value:
-                if name.value == str(key):
-                    line, child = name.start_mark.line + 1, value
-        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int):
-            child = node.value[key]
-            line = child.start_mark.line + 1
-        if child is None:
-            return line
-        node = child
-    return line
