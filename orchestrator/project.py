@@ -1,6 +1,6 @@
 """``xlwarm project``: the labels of one corpus carried over to its translation, from files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from projection.parallel import ParallelCorpus
 from projection.project import in_blocks, project_corpus
 from projection.records import Alignment, Projection
 from projection.schemes import TagScheme
+from projection.translators import LanguagePair
 from projection.translators.quality import read_usable
 
 WRITTEN = [scheme.value for scheme in TagScheme if scheme is not TagScheme.IOB1]
@@ -140,13 +141,8 @@ def project(
     cases = make_cases(corpus, alignments, projections, right)
     if reports:
         with stages.stage(f"writing the audit {' and '.join(map(str, reports))}"):
-            described = describe_settings(settings.aligner, settings.alignment, settings.mapping)
             files = {"source file": str(source), "translation": str(translation)}
-            texts = audit_texts(
-                cases, source=pair.source, target=pair.target, settings=files | described
-            )
-            for path, content in zip(reports, texts, strict=True):
-                write_whole(path, content)
+            _write_audit(reports, cases, pair, files, settings)
     _summarise(cases)
 
 
@@ -167,6 +163,22 @@ def _audit_paths(path: Path) -> tuple[Path, Path]:
     """
     stem = path.name.removesuffix(".html").removesuffix(".json")
     return path.with_name(f"{stem}.json"), path.with_name(f"{stem}.html")
+
+
+def _write_audit(
+    reports: Sequence[Path],
+    cases: Sequence[Case],
+    pair: LanguagePair,
+    files: Mapping[str, str],
+    settings: ProjectionSettings,
+) -> None:
+    """JSON and page, with what the projection was made from and how."""
+    described = describe_settings(settings.aligner, settings.alignment, settings.mapping)
+    texts = audit_texts(
+        cases, source=pair.source, target=pair.target, settings={**files, **described}
+    )
+    for path, content in zip(reports, texts, strict=True):
+        write_whole(path, content)
 
 
 def _project(
