@@ -81,9 +81,16 @@ def test_nothing_is_left_of_a_segment_when_owner_and_worker_were_killed():
     assert not os.path.exists(path)
 
 
-def test_what_one_mapping_writes_another_reads_and_slots_do_not_overlap():
+@pytest.fixture
+def opens():
+    """``opened``, which forgets in the end what it keeps open."""
+    yield opened
+    opened.cache_clear()
+
+
+def test_what_one_mapping_writes_another_reads_and_slots_do_not_overlap(opens):
     with new_segment(["de", "es"], LAYOUT) as (segment, vectors):
-        theirs = opened(segment)
+        theirs = opens(segment)
         vectors.parameters.fill_(1.0)
         for number, slot in enumerate(theirs.slots.values()):
             assert len(slot) == LAYOUT.size
@@ -93,12 +100,12 @@ def test_what_one_mapping_writes_another_reads_and_slots_do_not_overlap():
         assert segment.stride % 4096 == 0
 
 
-def test_a_segment_at_the_path_of_an_earlier_one_is_opened_anew():
+def test_a_segment_at_the_path_of_an_earlier_one_is_opened_anew(opens):
     found = []
     for value in (1.0, 2.0):
         with new_segment(["de"], LAYOUT) as (segment, vectors):
             vectors.parameters.fill_(value)
-            found.append((segment.path, opened(segment).parameters[0].item()))
+            found.append((segment.path, opens(segment).parameters[0].item()))
     assert found[0][0] == found[1][0], "or this test shows nothing"
     assert [value for _, value in found] == [1.0, 2.0]
 
