@@ -17,7 +17,7 @@ from trainers import outer_tensors
 from trainers.flat import Layout
 from trainers.warmup import LanguageEnd, RoundReport, RoundState, WarmupSettings
 
-CHUNK = 1 << 15
+CHUNK = 1 << 17
 """Numbers updated at a time, and those whose sums for the log belong together."""
 
 
