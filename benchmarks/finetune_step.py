@@ -106,7 +106,7 @@ def _trainer(tagger, corpus):
     from trainers.collation import collate
     from trainers.seeding import stream_seed
 
-    order = BatchOrder(corpus.lengths, BATCH, SEED, "finetune")
+    order = BatchOrder(len(corpus), BATCH, SEED, "finetune")
     losses, ends = [], []
 
     class Model(torch.nn.Module):
