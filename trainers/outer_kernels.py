@@ -24,7 +24,7 @@ from trainers.outer_tensors import (
 )
 from trainers.warmup import Aggregation, OuterOptimizer, WarmupSettings
 
-BLOCK = 2048
+BLOCK = 1024
 """Numbers worked on at a time: what lies between reading and writing them fits the first cache."""
 
 LOGGED = {"reassoc", "nsz"}
@@ -101,11 +101,13 @@ def how_of(settings: WarmupSettings, z: int, count: int, *, are_moves: bool) -> 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Compile a function, once for all processes where there is a place to keep it."""
 
+    how = {"nogil": True, "error_model": "numpy"} | options  # a check for zero would stop vectors
+
     def compile_it(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
-            return njit(nogil=True, cache=True, **options)(function)  # type: ignore[no-any-return]
+            return njit(**how, cache=True)(function)  # type: ignore[no-any-return]
         except RuntimeError:  # neither the code's folder nor the user's cache may be written
-            return njit(nogil=True, **options)(function)  # type: ignore[no-any-return]
+            return njit(**how)(function)  # type: ignore[no-any-return]
 
     return compile_it
 
@@ -131,32 +133,46 @@ def _move(parameters, moment1, moment2, addresses, how, sums):  # type: ignore[n
         old = parameters[block]
         for k in range(count):
             end = carray(_pointer(addresses[k]), size)[block]
-            _move_of(end, old, how.are_moves, moves[k])
-            if how.last - how.first == count:
-                _add(end, old, how.are_moves, k == 0, count, move)
+            if k == 0:
+                _begin_sum(old, count, move)
+            if how.are_moves:
+                _add_move(end, old, move, moves[k])
+            else:
+                _add_end(end, old, move, moves[k])
         if how.last - how.first < count:
             _add_ranks(addresses, size, at, old, how, move)
-        for i in range(len(old)):
-            move[i] /= how.last - how.first
+        _divide(move, len(old), how.last - how.first)
         _update(move, moment1[block], moment2[block], len(old), how)
         _take(old, move, sums)
         _add_dots(moves, len(old), sums)
 
 
 @compiled()
-def _move_of(end, old, is_move, move):  # type: ignore[no-untyped-def]
+def _begin_sum(old, count, total):  # type: ignore[no-untyped-def]
+    """The sum of the ends begins at minus ``count`` times the start."""
     for i in range(len(old)):
-        move[i] = end[i] if is_move else end[i] - old[i]
+        total[i] = np.float64(old[i]) * -count
 
 
 @compiled()
-def _add(end, old, is_move, is_first, count, total):  # type: ignore[no-untyped-def]
-    """Add a language's end to the sum, which begins at minus ``count`` times the start."""
-    if is_first:
-        for i in range(len(old)):
-            total[i] = np.float64(old[i]) * -count
+def _add_end(end, old, total, move):  # type: ignore[no-untyped-def]
     for i in range(len(old)):
-        total[i] += np.float64(old[i]) + end[i] if is_move else np.float64(end[i])
+        move[i] = end[i] - old[i]
+        total[i] += np.float64(end[i])
+
+
+@compiled()
+def _add_move(end, old, total, move):  # type: ignore[no-untyped-def]
+    for i in range(len(old)):
+        move[i] = end[i]
+        total[i] += np.float64(old[i]) + end[i]
+
+
+@compiled()
+def _divide(total, size, count):  # type: ignore[no-untyped-def]
+    divisor = np.float64(count)
+    for i in range(size):
+        total[i] /= divisor
 
 
 @compiled()
