@@ -1,5 +1,6 @@
 """``xlwarm run`` and ``xlwarm sync``."""
 
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -11,6 +12,9 @@ from orchestrator.environment import is_job_address, prepare_ray
 
 if TYPE_CHECKING:
     from orchestrator.driver import StudyRun
+    from orchestrator.plan import Plan
+    from orchestrator.steps.base import Step
+    from orchestrator.store import StepStore
     from orchestrator.study import Study
 
 SHOWN_FAILURES = 20
@@ -25,6 +29,12 @@ SHOWN_FAILURES = 20
     help="Ray cluster to run on: auto, host:port, ray://host:port, or http://host:port for a job "
     "[default: this machine].",
 )
+@click.option(
+    "--missing",
+    is_flag=True,
+    help="Only cells (strategy, language, seed) that are missing; those that failed or that another "
+    "driver computes are left alone. `xlwarm status` shows which are which.",
+)
 def run(
     study_file: Path,
     overrides: tuple[str, ...],
@@ -32,31 +42,33 @@ def run(
     store: str,
     tracking: str | None,
     address: str | None,
+    missing: bool,
 ) -> int:
     """Train and test every strategy, language and seed of STUDY.
 
-    What the store has is not computed again: an interrupted run goes on where it stopped.
+    What the store has is not computed again: an interrupted run goes on where it stopped. Steps
+    that failed are tried again, and those of other drivers waited for; not so with --missing.
     """
     if address:
         overrides = (*overrides, f"cluster.address={address}")
     study = study_of(study_file, overrides, only)
     if is_job_address(study.cluster.address):
-        return _run_as_job(study, store, tracking)
-    return _run_here(study, store, tracking)
+        return _run_as_job(study, store, tracking, missing)
+    return _run_here(study, store, tracking, missing)
 
 
-def _run_as_job(study: "Study", store: str, tracking: str | None) -> int:
+def _run_as_job(study: "Study", store: str, tracking: str | None, missing: bool) -> int:
     prepare_ray(study.cluster.address)
 
     from orchestrator.jobs import pack_study, run_job
 
-    options = ("--tracking", tracking) if tracking else ()
+    options = (*(("--tracking", tracking) if tracking else ()), *(["--missing"] if missing else []))
     with TemporaryDirectory(prefix="xlwarm-job-") as folder:
         job = pack_study(study, Path(folder), store=store, options=options)
         return run_job(job, str(study.cluster.address), lambda text: click.echo(text, nl=False))
 
 
-def _run_here(study: "Study", store: str, tracking: str | None) -> int:
+def _run_here(study: "Study", store: str, tracking: str | None, missing: bool) -> int:
     from orchestrator.plan import make_plan
 
     plan = make_plan(study)
@@ -71,11 +83,27 @@ def _run_here(study: "Study", store: str, tracking: str | None) -> int:
 
     steps = open_store(store, 60 * plan.study.cluster.store_patience_minutes)
     uri = tracking or default_tracking(steps.root)
-    ended = run_study(plan, steps, uri, logged_tables, Console(stderr=True))
+    chosen = _missing(plan, steps) if missing else None
+    ended = run_study(plan, steps, uri, logged_tables, Console(stderr=True), chosen)
     click.echo(render(plan, steps, "text"), nl=False)
     _say_how_it_ended(ended)
     click.echo(f"MLflow: {uri} (mlflow ui --backend-store-uri {uri})")
     return 1 if ended.outcome.failed else 0
+
+
+def _missing(plan: "Plan", store: "StepStore") -> "list[Step]":
+    """Steps behind the cells that nobody has tried; says what becomes of the others."""
+    from orchestrator.ledger import CellState, ledger, standing_in, steps_for
+
+    cells = ledger(plan, standing_in(store))
+    counts = Counter(cell.state for cell in cells)
+    click.echo(
+        f"{counts[CellState.MISSING]} of {len(cells)} cells are missing; "
+        f"{counts[CellState.FAILED]} failed and {counts[CellState.RUNNING]} running elsewhere are "
+        "left alone",
+        err=True,
+    )
+    return steps_for(cells, CellState.MISSING)
 
 
 def _say_how_it_ended(ended: "StudyRun") -> None:

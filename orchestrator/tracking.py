@@ -17,7 +17,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from pydantic import BaseModel
 
 from orchestrator.execute import Failure
-from orchestrator.fingerprints import Json, fingerprint
+from orchestrator.fingerprints import Json
 from orchestrator.plan import Plan, RunSpec
 from orchestrator.results import (
     RunResult,
@@ -64,7 +64,7 @@ class Tracker:
         self._experiment = self._find_experiment(plan.study.name, uri)
         self._known: dict[tuple[str, str], str] = {
             (run.data.tags["xlwarm.kind"], run.data.tags["xlwarm.fingerprint"]): run.info.run_id
-            for run in self._all_runs()
+            for run in all_runs(self._client, self._experiment)
             if "xlwarm.fingerprint" in run.data.tags
         }
         self._parent = self._run(
@@ -80,15 +80,6 @@ class Tracker:
         bare = uri.startswith("sqlite:")
         place = (self._store.root / ARTEFACTS).absolute().as_uri() if bare else None
         return str(self._client.create_experiment(name, artifact_location=place))
-
-    def _all_runs(self) -> Iterator[Any]:
-        token = None
-        while True:
-            page = self._client.search_runs([self._experiment], page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
 
     def _run(
         self, kind: str, identity: str, name: str, parent: str | None, tags: Mapping[str, str]
@@ -168,7 +159,7 @@ class Tracker:
     def _log_result(
         self, spec: RunSpec, result: RunResult, parent: str, tags: Mapping[str, str]
     ) -> None:
-        identity = fingerprint([spec.fingerprint, result.language])
+        identity = spec.result_fingerprint(result.language)
         tags = dict(tags) | {"xlwarm.language": result.language}
         run = self._run("result", identity, f"{spec.name}-{result.language}", parent, tags)
         evaluation = next(e for e in spec.evaluations if e.language == result.language)
@@ -218,6 +209,17 @@ class Tracker:
                     folder = f"projection/{projection.language}"
                     self._client.log_artifact(self._parent, str(path), folder)
         self._client.set_terminated(self._parent, status)
+
+
+def all_runs(client: MlflowClient, experiment: str, which: str = "") -> Iterator[Any]:
+    """Every run of an experiment that the filter ``which`` lets through, page by page."""
+    token = None
+    while True:
+        page = client.search_runs([experiment], which, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def _milliseconds(record: Mapping[str, Any]) -> int:
