@@ -32,8 +32,8 @@ SHOWN_FAILURES = 20
 @click.option(
     "--missing",
     is_flag=True,
-    help="Only cells (strategy, language, seed) that are missing; those that failed or that another "
-    "driver computes are left alone. `xlwarm status` shows which are which.",
+    help="Only cells (strategy, language, seed) that are missing; failed ones, and those that "
+    "another driver computes, are left alone. `xlwarm status` shows which are which.",
 )
 def run(
     study_file: Path,
