@@ -1,12 +1,62 @@
 """``xlwarm report``: the results that a study has so far."""
 
+import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from experiments.options import plan_of, study_options
-from experiments.tables import BOXES, render
 from orchestrator.store import open_store
+from projection.errors import InputError
+
+if TYPE_CHECKING:
+    from experiments.reports.evidence import Evidence
+
+
+def _text(evidence: "Evidence") -> str:
+    return _document(evidence, "text")
+
+
+def _markdown(evidence: "Evidence") -> str:
+    return _document(evidence, "markdown")
+
+
+def _document(evidence: "Evidence", format_name: str) -> str:
+    from experiments.reports.study_report import study_report
+    from experiments.reports.text import render_text
+
+    return render_text(study_report(evidence), format_name)
+
+
+def _latex(evidence: "Evidence") -> str:
+    from experiments.reports.latex import render_latex
+    from experiments.reports.study_report import study_report
+
+    return render_latex(study_report(evidence))
+
+
+def _html(evidence: "Evidence") -> str:
+    from experiments.reports.page import render_page
+    from experiments.reports.study_report import study_report
+
+    return render_page(study_report(evidence))
+
+
+def _csv(evidence: "Evidence") -> str:
+    from experiments.frames import as_csv, result_frame
+
+    return as_csv(result_frame(evidence.plan, evidence.store))
+
+
+FORMATS: Mapping[str, Callable[["Evidence"], str]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "latex": _latex,
+    "csv": _csv,
+    "html": _html,
+}
 
 
 @click.command()
@@ -14,11 +64,16 @@ from orchestrator.store import open_store
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(list(BOXES)),
+    type=click.Choice(list(FORMATS)),
     default="text",
     show_default=True,
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write to this file.")
+@click.option(
+    "--baseline",
+    metavar="STRATEGY",
+    help="Compare with this strategy [default: the best in each column that has no warm start].",
+)
 def report(
     study_file: Path,
     overrides: tuple[str, ...],
@@ -26,11 +81,39 @@ def report(
     store: str,
     format_name: str,
     out: Path | None,
+    baseline: str | None,
 ) -> None:
-    """Show the table of STUDY; a study that is half done shows what it has."""
+    """Show the results of STUDY; a study that is half done shows what it has.
+
+    CSV has one row a strategy, language and seed; the other formats have tables, comparisons,
+    errors, costs and where every number comes from, the HTML page also figures.
+    """
     plan = plan_of(study_file, overrides, only)
-    text = render(plan, open_store(store), format_name)
+    if baseline and baseline not in plan.study.strategies:
+        known = ", ".join(plan.study.strategies)
+        raise InputError(f"--baseline {baseline}: the study has {known}")
+
+    from experiments.reports.evidence import Evidence
+
+    command = run_command(study_file, overrides, only)
+    evidence = Evidence(plan, open_store(store), command, baseline)
+    text = FORMATS[format_name](evidence)
     if out:
         out.write_text(text, encoding="utf-8")
     else:
         click.echo(text, nl=False)
+    if evidence.missing:
+        number = sum(map(len, evidence.missing.values()))
+        click.echo(f"{number} results are missing; `{command}` goes on with them", err=True)
+
+
+def run_command(study_file: Path, overrides: tuple[str, ...], only: str | None) -> str:
+    """The command line that computes what a report shows.
+
+    >>> run_command(Path("my study.yaml"), ("seeds=[1, 2]",), "zero-shot")
+    "xlwarm run 'my study.yaml' --set 'seeds=[1, 2]' --only zero-shot"
+    """
+    words = ["xlwarm", "run", str(study_file)]
+    for one in overrides:
+        words += ["--set", one]
+    return shlex.join(words + (["--only", only] if only else []))
