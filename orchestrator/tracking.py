@@ -200,6 +200,8 @@ class Tracker:
                 ("n_seeds", cell.seeds),
             ):
                 self._client.log_metric(self._parent, f"{name}.{strategy}.{column}", value)
+        if self._plan.study.chosen:
+            self._write(self._parent, [], {}, self._plan.study.chosen.tags())
         for name, text in texts.items():
             self._client.log_text(self._parent, text, name)
         for projection in self._plan.specs[0].model.encoding.projections:
