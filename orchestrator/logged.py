@@ -20,7 +20,7 @@ def logged_results(uri: str, experiment: str) -> frozenset[str]:
         return frozenset()
     from mlflow import MlflowClient
 
-    from orchestrator.tracking import all_runs, quiet_mlflow
+    from orchestrator.mlflow_runs import all_runs, quiet_mlflow
 
     quiet_mlflow()
     client = MlflowClient(tracking_uri=uri)

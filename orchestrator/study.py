@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_v
 from orchestrator.data_settings import EVERY, DataSettings, FileSettings
 from orchestrator.resources import ResourceSettings
 from orchestrator.sweep.choice import Choice, contradiction
+from orchestrator.sweep.settings import SweepSettings
 from orchestrator.transports import Transport
 from projection.hub import HubSettings
 from projection.inputs import Input
@@ -78,6 +79,8 @@ class Study(BaseModel, frozen=True, extra="forbid"):
     resources: ResourceSettings = ResourceSettings()
     chosen: Choice | None = None
     """Where some of the settings come from: written by ``xlwarm run --from-sweep``."""
+    sweep: SweepSettings | None = None
+    """For ``xlwarm sweep`` alone."""
 
     @field_validator("strategies")
     @classmethod

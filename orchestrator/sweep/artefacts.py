@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 
 from mlflow import MlflowClient
 
+from orchestrator.mlflow_runs import quiet_mlflow
 from orchestrator.sweep.records import Sweep
-from orchestrator.tracking import quiet_mlflow
 from projection.errors import InputError
 
 FOLDER = "report"

@@ -80,6 +80,8 @@ class Trial(BaseModel, frozen=True, extra="forbid"):
     """Compute time of the steps that were executed for it, their sum."""
     finetune_steps: int = 0
     """That every model of the trial has behind it."""
+    ended: str = ""
+    """When it ended for now, ISO 8601 with time zone; empty while it runs."""
     owned: tuple[str, ...] = ()
     """Fingerprints of the steps that were started for it."""
     steps: tuple[str, ...] = ()

@@ -13,13 +13,21 @@ RANGES = ("uniform", "log-uniform", "integer", "log-integer")
 LISTS = ("choice", "grid")
 
 
+def _number(value: object) -> object:
+    """YAML takes ``5e-4``, which lacks a point, for text."""
+    try:
+        return float(value) if isinstance(value, str) and "e" in value else value
+    except ValueError:
+        return value
+
+
 class Values(BaseModel, frozen=True, extra="forbid"):
     """A list of values."""
 
     kind: Literal["choice", "grid"]
     """``grid``: every value with every value of the other grids; ``choice``: drawn at random,
     except by the searcher ``grid``."""
-    values: tuple[Value, ...] = Field(min_length=1)
+    values: tuple[Annotated[Value, BeforeValidator(_number)], ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _distinct(self) -> "Values":
