@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from experiments.options import plan_of, study_options
+from experiments.options import STORE_DATABASE, plan_of, study_options, swept_study_of
 from orchestrator.store import open_store
 from projection.errors import InputError
 
@@ -74,6 +74,27 @@ FORMATS: Mapping[str, Callable[["Evidence"], str]] = {
     metavar="STRATEGY",
     help="Compare with this strategy [default: the best in each column that has no warm start].",
 )
+@click.option(
+    "--sweep",
+    "of_sweep",
+    is_flag=True,
+    help="Show the sweep of STUDY instead: its trials, the best setting, what matters, its cost.",
+)
+@click.option(
+    "--png",
+    "pictures",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="With --sweep: write its drawings there as well.",
+)
+@click.option(
+    "--log",
+    "tracking",
+    is_flag=False,
+    flag_value=STORE_DATABASE,
+    metavar="[URI]",
+    help="With --sweep: put all of it beside the sweep's run in MLflow [default: in the store].",
+)
 def report(
     study_file: Path,
     overrides: tuple[str, ...],
@@ -82,12 +103,25 @@ def report(
     format_name: str,
     out: Path | None,
     baseline: str | None,
+    of_sweep: bool,
+    pictures: Path | None,
+    tracking: str | None,
 ) -> None:
     """Show the results of STUDY; a study that is half done shows what it has.
 
     CSV has one row a strategy, language and seed; the other formats have tables, comparisons,
     errors, costs and where every number comes from, the HTML page also figures.
+
+    With --sweep it is the report of STUDY's sweep; CSV has one row a trial.
     """
+    if of_sweep:
+        from experiments.sweep_reports import report_sweep
+
+        study = swept_study_of(study_file, overrides, only)
+        report_sweep(study, open_store(store), format_name, out, pictures, tracking)
+        return
+    if pictures or tracking:
+        raise InputError("--png and --log are for the report of a sweep; give --sweep as well")
     plan = plan_of(study_file, overrides, only)
     if baseline and baseline not in plan.study.strategies:
         known = ", ".join(plan.study.strategies)

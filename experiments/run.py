@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from experiments.options import plan_of, study_of, study_options
+from experiments.options import OWN_SWEEP, plan_of, study_of, study_options
 from orchestrator.environment import is_job_address, prepare_ray
 
 if TYPE_CHECKING:
@@ -35,6 +35,15 @@ SHOWN_FAILURES = 20
     help="Only cells (strategy, language, seed) that are missing; failed ones, and those that "
     "another driver computes, are left alone. `xlwarm status` shows which are which.",
 )
+@click.option(
+    "--from-sweep",
+    "sweep_source",
+    is_flag=False,
+    flag_value=OWN_SWEEP,
+    metavar="[STUDY|FINGERPRINT]",
+    help="Take the settings of the best trial of a sweep in the store: STUDY's own, or that of "
+    "another study or fingerprint. Put it behind STUDY.",
+)
 def run(
     study_file: Path,
     overrides: tuple[str, ...],
@@ -43,6 +52,7 @@ def run(
     tracking: str | None,
     address: str | None,
     missing: bool,
+    sweep_source: str | None,
 ) -> int:
     """Train and test every strategy, language and seed of STUDY.
 
@@ -52,6 +62,11 @@ def run(
     if address:
         overrides = (*overrides, f"cluster.address={address}")
     study = study_of(study_file, overrides, only)
+    if sweep_source is not None:
+        from experiments.from_sweep import take_winner
+        from orchestrator.store import open_store
+
+        study = take_winner(study, sweep_source, overrides, open_store(store))
     if is_job_address(study.cluster.address):
         return _run_as_job(study, store, tracking, missing)
     return _run_here(study, store, tracking, missing)
@@ -80,9 +95,13 @@ def _run_here(study: "Study", store: str, tracking: str | None, missing: bool) -
     from experiments.tables import logged_tables, render
     from orchestrator.driver import default_tracking, run_study
     from orchestrator.store import open_store
+    from orchestrator.sweep.taking import keep_study
 
     steps = open_store(store, 60 * plan.study.cluster.store_patience_minutes)
     uri = tracking or default_tracking(steps.root)
+    if study.chosen:
+        kept = f"{steps.location}/{keep_study(plan, steps)}"
+        click.echo(f"this study, for `xlwarm report` and to run it again: {kept}", err=True)
     chosen = _missing(plan, steps) if missing else None
     ended = run_study(plan, steps, uri, logged_tables, Console(stderr=True), chosen)
     click.echo(render(plan, steps, "text"), nl=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from experiments.options import set_option, store_option, study_of
+from experiments.options import set_option, store_option, swept_study_of
 from orchestrator.environment import is_job_address, prepare_ray, prepare_tune
 from projection.errors import InputError
 
@@ -46,9 +46,7 @@ def sweep(
     """
     if address:
         overrides = (*overrides, f"cluster.address={address}")
-    if only:
-        overrides = (*overrides, f"sweep.strategy={only}")
-    study = study_of(study_file, overrides, None)
+    study = swept_study_of(study_file, overrides, only)
     _refuse_what_cannot_run(study, yes)
     if is_job_address(study.cluster.address):
         return _sweep_as_job(study, store, tracking)

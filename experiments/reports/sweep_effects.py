@@ -43,8 +43,8 @@ def effects_section(sweep: Sweep, trials: Trials, drawn: Mapping[str, Draw]) -> 
         ("setting", "best value", "best less worst mean", "spread within", "% of variance"),
         tuple(_share_row(name, effects) for name, effects in found.items()),
         "Spread within: standard deviation over the other settings, mean over the values. % of "
-        "variance: between the values, of all (η²); in a full grid, what is left of 100 is how "
-        "settings interact.",
+        "variance: between the values, of all (eta squared); in a full grid, what is left of 100 "
+        "is how settings interact.",
     )
     rows = [_effect_row(name, one) for name, effects in found.items() for one in effects]
     columns = ("setting", "trials", "mean", "spread", "lowest", "highest", "left out")

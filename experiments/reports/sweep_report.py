@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments.corpus_sizes import read_paper
 from experiments.reports.document import NOT_DONE, Cell, Document, Section, Table, count
+from experiments.reports.latex import render_latex
 from experiments.reports.page import render_page
 from experiments.reports.paper_numbers import BACKBONES
 from experiments.reports.sweep_effects import effects_section, heat_section, rate_section
@@ -212,6 +213,7 @@ def sweep_csv(sweep: Sweep, trials: Trials) -> str:
 FORMATS: Mapping[str, Callable[[Sweep, Trials], str]] = {
     "text": lambda sweep, trials: render_text(sweep_document(sweep, trials), "text"),
     "markdown": lambda sweep, trials: render_text(sweep_document(sweep, trials), "markdown"),
+    "latex": lambda sweep, trials: render_latex(sweep_document(sweep, trials)),
     "csv": sweep_csv,
     "html": lambda sweep, trials: render_page(sweep_document(sweep, trials)),
 }
