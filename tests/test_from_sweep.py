@@ -1,5 +1,6 @@
 """`xlwarm run --from-sweep` and `xlwarm report --sweep`: which sweep, and what is taken of it."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,22 @@ def file(tmp_path: Path, tiny_bert: Path) -> Path:
 @pytest.fixture
 def store(tmp_path: Path) -> StepStore:
     return StepStore(tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of MLflow; to make one takes seconds, to copy one does not."""
+    database = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{database}").search_experiments()
+    return database
+
+
+@pytest.fixture
+def uri(empty_database: Path, store: StepStore) -> str:
+    """The database of the store, with nothing in it."""
+    store.root.mkdir(exist_ok=True)
+    shutil.copy(empty_database, store.root / "mlflow.db")
+    return f"sqlite:///{store.root / 'mlflow.db'}"
 
 
 def _trial(
@@ -168,12 +185,12 @@ def test_a_choice_that_does_not_go_with_the_rest_of_the_study_is_refused(
         with_choice(read_study(file), choice)
 
 
-def test_mlflow_says_where_the_settings_of_a_study_come_from(file: Path, store: StepStore) -> None:
+def test_mlflow_says_where_the_settings_of_a_study_come_from(
+    file: Path, store: StepStore, uri: str
+) -> None:
     study = read_study(file)
     sweep = _swept(study, store)
     plan = make_plan(take_winner(study, OWN_SWEEP, (), store))
-    store.root.mkdir(exist_ok=True)
-    uri = f"sqlite:///{store.root / 'mlflow.db'}"
     tracker = Tracker(plan, store, uri)
     tracker.finish("KILLED", {})
     client = MlflowClient(tracking_uri=uri)
@@ -187,10 +204,9 @@ def test_mlflow_says_where_the_settings_of_a_study_come_from(file: Path, store: 
 
 
 def test_the_report_of_a_sweep_is_printed_drawn_and_logged(
-    file: Path, store: StepStore, capsys: pytest.CaptureFixture[str]
+    file: Path, store: StepStore, uri: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep = _swept(read_study(file), store)
-    uri = f"sqlite:///{store.root / 'mlflow.db'}"
 
     def report(*options: str) -> str:
         arguments = ["report", "--sweep", str(file), "--store", str(store.root), *options]
@@ -212,6 +228,17 @@ def test_the_report_of_a_sweep_is_printed_drawn_and_logged(
     report("--log", uri)
     names = {Path(one.path).name for one in client.list_artifacts(run, "report")}
     assert {"sweep.html", "sweep.md", "trials.csv", "learning-rate.png"} <= names
+
+
+def test_from_sweep_with_and_without_a_name_asks_for_another_and_for_the_studys_own_sweep(
+    file: Path, store: StepStore
+) -> None:
+    run = ["run", str(file), "--store", str(store.root)]
+    with pytest.raises(InputError, match="has no sweep of tiny with these settings"):
+        xlwarm.main([*run, "--from-sweep"], standalone_mode=False)
+    with pytest.raises(InputError, match="has a fingerprint that begins with 0123ab"):
+        xlwarm.main([*run, "--from-sweep", "0123ab"], standalone_mode=False)
+    assert not store.root.exists()
 
 
 def test_pictures_and_logging_are_refused_without_a_sweep(file: Path) -> None:

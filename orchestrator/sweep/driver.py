@@ -13,6 +13,7 @@ from rich.console import Console
 
 from orchestrator.claims import SharedClaims
 from orchestrator.cluster import NAMESPACE, check_store, cluster
+from orchestrator.failures import FailureNotes
 from orchestrator.inputs import keep_inputs
 from orchestrator.launcher import RayLauncher
 from orchestrator.plan import RunSpec
@@ -206,7 +207,7 @@ def _search(
         with SharedClaims(store) as claims:
             try:
                 tuning.start()
-                engine.run(tuning, launcher, [view], claims)
+                engine.run(tuning, launcher, [view, FailureNotes(store)], claims)
             finally:
                 tuning.end()
                 launcher.cancel()
