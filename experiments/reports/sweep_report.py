@@ -125,7 +125,8 @@ def _printed(column: Mapping[str, Any], name: str) -> str:
 def _trials(sweep: Sweep, trials: Trials) -> Section:
     winner = best(filter(is_compared, trials))
     rows = tuple(_trial_row(sweep, trial, trial is winner) for trial in ranking(trials))
-    columns = ("trial", *sweep.parameters, sweep.metric, "seeds", "steps", "new steps", "time", "")
+    judged = ("trial", sweep.metric, *sweep.parameters, "state")
+    columns = (*judged, "seeds", "steps", "new steps", "time")
     note = (
         "Steps: of fine-tuning, every model. New steps: of warm-up and fine-tuning, those that no "
         "earlier trial had taken. Time: of the computing steps, added up. In brackets: scores of "
@@ -142,17 +143,15 @@ def _trial_row(sweep: Sweep, trial: Trial, is_best: bool) -> tuple[Cell, ...]:
         score = Cell(f"{trial.score:.2f}", spread, best=is_best, value=trial.score)
     elif trial.score is not None:
         score = Cell(f"({trial.score:.2f})", spread, value=trial.score)
-    finished = trial.state is TrialState.FINISHED
-    said = "" if finished else ": ".join(filter(None, (trial.state, trial.reason)))
     return (
         count(trial.number),
-        *(_value_cell(trial.settings[name]) for name in sweep.parameters),
         score,
+        *(_value_cell(trial.settings[name]) for name in sweep.parameters),
+        Cell(": ".join(filter(None, (trial.state, trial.reason)))),
         Cell(f"{len(trial.scores)} of {len(trial.seeds)}"),
         count(trial.finetune_steps),
         count(trial.executed.warmup + trial.executed.finetune),
         Cell(time_text(trial.seconds), value=trial.seconds),
-        Cell(said),
     )
 
 
