@@ -48,9 +48,11 @@ def show_ledger(found: StudyLedger, costs: Costs, console: "Console") -> None:
     cells = found.cells
     first = cells[0]
     console.print(
-        f"[bold]{first.study}[/]: {first.task}, {first.backbone}; {len(cells)} cells: "
+        f"{first.study}: {first.task}, {first.backbone}; {len(cells)} cells: "
         f"{_counted(cells)}{_in_mlflow(cells)}",
+        style="bold",
         soft_wrap=True,
+        markup=False,
     )
     console.print(_table(cells, costs))
     seeds = ", ".join(str(seed) for seed in dict.fromkeys(cell.seed for cell in cells))
@@ -102,9 +104,9 @@ def _table(cells: Sequence[LedgerCell], costs: Costs) -> "Table":
 
 
 def _show_running(cells: Sequence[LedgerCell], console: "Console") -> None:
-    running = {step: holder for cell in cells for step, holder in cell.holders}
-    for step, holder in running.items():
-        by = f"by {holder.where}, heard of {time_text(holder.silent)} ago"
+    running = {one.fingerprint: (one, holder) for cell in cells for one, holder in cell.holders}
+    for step, holder in running.values():
+        by = f"by {holder.where or 'somebody'}, heard of {time_text(holder.silent)} ago"
         console.print(f"running: {step.title()}", by, soft_wrap=True, markup=False)
 
 
