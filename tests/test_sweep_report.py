@@ -26,7 +26,7 @@ from experiments.reports.sweep_numbers import (
 from experiments.reports.sweep_report import FORMATS, logged_files, sweep_document
 from orchestrator.sweep.records import Cost, Trial, TrialState
 from orchestrator.sweep.space import Range, Values
-from tests.sweeps import GRID, RATE, ROUNDS, STEPS, additive, grid_of, sweep, trial
+from tests.trial_grids import GRID, RATE, ROUNDS, STEPS, additive, grid_of, sweep, trial
 
 
 def _marginals(name: str, trials: list[Trial]) -> dict[str, tuple[float | None, float, int]]:

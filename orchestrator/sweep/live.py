@@ -133,14 +133,12 @@ class LiveTrial:
 
     def reports(self, *, each: bool) -> list[Report]:
         """What Tune is told: every point of the curve if a scheduler judges them, and the end."""
-        points = [
+        points: list[Report] = [
             {self.metric: point.score, "step": point.step, "done": False}
-            for point in self.record.curve
+            for point in (self.record.curve if each else ())
         ]
         ended = self.record.state in (TrialState.FINISHED, TrialState.FAILED)
-        if not ended:
-            return points if each else []
-        return [*(points[:-1] if each else []), self.last_report()]
+        return [*points, self.last_report()] if ended else points
 
     def last_report(self) -> Report:
         """Of a trial that ends where it is; one that failed has learned nothing."""
