@@ -106,9 +106,10 @@ def dot_figure(rows: Sequence[Dots], label: str) -> "Figure":
     figure, axes = _figure(len(rows))
     for k, row in enumerate(rows):
         colour, marker = _look(row.look)
-        axes.plot(row.values, [k] * len(row.values), marker, color=colour, alpha=0.75, ms=6)
-        mean = sum(row.values) / len(row.values)
-        axes.plot([mean] * 2, [k - 0.32, k + 0.32], color=INK, lw=1.8)
+        if len(row.values) > 1:
+            mean = sum(row.values) / len(row.values)
+            axes.plot([mean] * 2, [k - 0.34, k + 0.34], color=INK, lw=1.8)
+        axes.plot(row.values, [k] * len(row.values), marker, color=colour, alpha=0.75, ms=7)
     _name_rows(axes, [row.name for row in rows])
     axes.set_xlabel(label)
     return figure

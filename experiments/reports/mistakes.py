@@ -68,8 +68,11 @@ def errors(evidence: Evidence) -> Section:
         (
             "Every gold span has one fate, by the predicted span that shares most words with it: "
             "right; right label but wrong boundary; right words but wrong label; both wrong though "
-            "they overlap; or missed. Spurious spans share no word with a gold one. Shares of the "
-            "gold spans in percent, seeds together.",
+            "they overlap; or missed. Spurious spans share no word with a gold one. Shares are of "
+            "the gold spans, seeds together.",
+            "Confusions, of the best strategy and the baseline: every gold span under the label of "
+            "the predicted span that shares most words with it, whatever its boundaries; seeds "
+            "together, shaded by the share of the row.",
         ),
         (
             Figure(
@@ -106,8 +109,8 @@ def _fate_table(evidence: Evidence, language: str) -> Table:
     gold = len(test.gold.spans)
     return Table(
         f"fates-{language}",
-        f"Fates of the {gold:,} gold spans, {language}; the last columns say how spans with other "
-        "words than the gold ones lie to them",
+        f"Fates of the {gold:,} gold spans, {language} (%); last three columns: of the wrong "
+        "boundaries (%)",
         ("strategy", *(FATES[fate] for fate in Fate), SPURIOUS, *EDGES.values()),
         tuple(rows),
     )
@@ -155,8 +158,7 @@ def _confusion_table(evidence: Evidence, language: str, strategy: str) -> Table:
     rows[-1] = (*rows[-1], Cell(""))
     return Table(
         f"confusion-{language}-{strategy}",
-        f"Labels of gold spans (rows) and of the predicted spans nearest to them (columns), "
-        f"{strategy} on {language}, seeds together",
+        f"Gold labels (rows) and predicted ones (columns), {strategy} on {language}",
         ("gold", *names, MISSED),
         tuple(rows),
     )

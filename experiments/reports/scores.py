@@ -40,10 +40,10 @@ def _what(evidence: Evidence) -> str:
 
 def _words(evidence: Evidence) -> Iterator[str]:
     study, total = evidence.study, wanted(evidence.plan)
-    seeds = ", ".join(map(str, study.seeds))
+    seeds = f"seed{'s' if len(study.seeds) > 1 else ''} {', '.join(map(str, study.seeds))}"
     yield (
         f"{study.task.name.upper()} from {study.source} to {', '.join(study.targets)} with "
-        f"{study.backbone.name}, seeds {seeds}. {len(evidence.found)} of {total} results are done."
+        f"{study.backbone.name}, {seeds}. {len(evidence.found)} of {total} results are done."
     )
     for name, cells in evidence.missing.items():
         yield f"Missing: {name}: {_listed(cells)}."
