@@ -5,9 +5,9 @@ from statistics import fmean
 
 import numpy as np
 
-from experiments.reports.document import Cell, Figure, Panel, Section, Table, number
+from experiments.reports.document import Cell, Figure, Section, Table, number
 from experiments.reports.evidence import Evidence
-from experiments.reports.figures import Bar, bar_figure, panel
+from experiments.reports.figures import Bar, Drawing, bars, panels
 from orchestrator.predictions import Tested, TestSet
 from orchestrator.results import AVERAGE
 from projection.span_arrays import Ints
@@ -79,7 +79,7 @@ def errors(evidence: Evidence) -> Section:
                 "fates",
                 "What became of the gold spans, and spurious ones beside them, in percent of the "
                 "gold spans",
-                lambda: list(_fate_panels(evidence)),
+                lambda: panels("fates", fate_drawings(evidence)),
             ),
             *(_fate_table(evidence, one) for one in evidence.tests),
             *(_confusion_table(evidence, *one) for one in _confusions_shown(evidence)),
@@ -123,15 +123,16 @@ def _edge_cells(runs: Sequence[Tested]) -> Iterator[Cell]:
     yield from (number(100.0 * edge / whole, 1) for edge in edges.tolist())
 
 
-def _fate_panels(evidence: Evidence) -> Iterator[Panel]:
+def fate_drawings(evidence: Evidence) -> Iterator[Drawing]:
+    """What became of the gold spans, by language."""
     parts = [*(FATES[fate] for fate in Fate), SPURIOUS]
     for language, test in evidence.tests.items():
-        bars = [
+        rows = [
             Bar(name, _shares(runs))
             for name in evidence.study.strategies
             if (runs := _runs(test, name))
         ]
-        yield panel(language, bar_figure(bars, parts, "% of gold spans"), f"fates-{language}")
+        yield bars(language, rows, parts, "% of gold spans")
 
 
 def _confusions_shown(evidence: Evidence) -> list[tuple[str, str]]:
