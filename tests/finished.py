@@ -3,21 +3,44 @@
 import json
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
+
+from experiments.report import report
 from orchestrator.fingerprints import Json, identity
-from orchestrator.plan import Plan
+from orchestrator.plan import Plan, make_plan
 from orchestrator.steps.base import Step
 from orchestrator.steps.evaluate import PREDICTIONS, EvaluateStep
 from orchestrator.steps.finetune import CURVE, FinetuneStep
 from orchestrator.steps.project import COUNTS, ProjectStep
 from orchestrator.store import StepStore
+from orchestrator.study_file import read_study
 from projection.columns import write_columns
 from projection.records import Sentence, Span
 from projection.schemes import TagScheme
 from projection.scoring import SpanScore, score_spans
+from tests.studies import write_study
+
+
+@dataclass(frozen=True)
+class MadeUp:
+    """A tiny study of three seeds and what two stores have of it.
+
+    Args:
+        file: Its YAML file.
+        plan: Of it.
+        done: A store that has everything.
+        half: A store that lacks German of seed 2, and MTL-WS of all seeds but 1.
+    """
+
+    file: Path
+    plan: Plan
+    done: StepStore
+    half: StepStore
+
 
 RIGHT, RIGHT_AFTER_WARMUP = 0.6, 0.85
 """Shares of the gold spans that are predicted as they are."""
@@ -112,3 +135,26 @@ def _as_json(score: SpanScore) -> dict[str, Any]:
         name: getattr(score, name)
         for name in ("f1", "precision", "recall", "correct", "gold", "predicted")
     }
+
+
+def make_up(folder: Path, backbone: Path) -> MadeUp:
+    """Write the study and both stores into ``folder``."""
+    file = write_study(folder, backbone, seeds=[1, 2, 3])
+    plan = make_plan(read_study(file))
+    made_up = MadeUp(file, plan, StepStore(folder / "done"), StepStore(folder / "half"))
+    finish(plan, made_up.done)
+    finish(plan, made_up.half, _is_in_half)
+    return made_up
+
+
+def _is_in_half(step: Step) -> bool:
+    if not isinstance(step, EvaluateStep):
+        return True
+    missing = step.language == "de" and step.model.seed == 2
+    return not missing and (step.model.warmup is None or step.model.seed == 1)
+
+
+def reported(file: Path, store: StepStore, *options: str) -> Result:
+    """``xlwarm report`` on a study."""
+    arguments = [str(file), "--store", str(store.location), *options]
+    return CliRunner().invoke(report, arguments, catch_exceptions=False)
