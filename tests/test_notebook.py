@@ -1,11 +1,14 @@
 """A study in a notebook: its results as tables of pandas, its plots."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import experiments
 from experiments import Study
 from orchestrator.results import AVERAGE, cells, results
 from projection.errors import InputError
@@ -64,3 +67,11 @@ def test_a_plot_of_nothing_and_an_unknown_one_are_refused(tmp_path: Path, made_u
 def test_settings_of_a_notebook_are_put_over_those_of_the_file(made_up: MadeUp) -> None:
     study = Study.from_yaml(made_up.file, settings={"training.steps": 8, "seeds": [4]})
     assert (study.settings.training.steps, study.settings.seeds) == (8, (4,))
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = "import sys, experiments; print({'numpy', 'pandas', 'ray'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "set()\n"
+    with pytest.raises(AttributeError, match="has no attribute 'Stduy'"):
+        experiments.Stduy  # noqa: B018
