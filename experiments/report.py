@@ -3,60 +3,29 @@
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
 
 import click
 
+from experiments.frames import as_csv, result_frame
 from experiments.options import STORE_DATABASE, plan_of, study_options, swept_study_of
+from experiments.reports.evidence import Evidence
+from experiments.reports.latex import render_latex
+from experiments.reports.page import render_page
+from experiments.reports.study_report import study_report
+from experiments.reports.text import render_text
 from orchestrator.store import open_store
 from projection.errors import InputError
 
-if TYPE_CHECKING:
-    from experiments.reports.evidence import Evidence
-
-
-def _text(evidence: "Evidence") -> str:
-    return _document(evidence, "text")
-
-
-def _markdown(evidence: "Evidence") -> str:
-    return _document(evidence, "markdown")
-
-
-def _document(evidence: "Evidence", format_name: str) -> str:
-    from experiments.reports.study_report import study_report
-    from experiments.reports.text import render_text
-
-    return render_text(study_report(evidence), format_name)
-
-
-def _latex(evidence: "Evidence") -> str:
-    from experiments.reports.latex import render_latex
-    from experiments.reports.study_report import study_report
-
-    return render_latex(study_report(evidence))
-
-
-def _html(evidence: "Evidence") -> str:
-    from experiments.reports.page import render_page
-    from experiments.reports.study_report import study_report
-
-    return render_page(study_report(evidence))
-
-
-def _csv(evidence: "Evidence") -> str:
-    from experiments.frames import as_csv, result_frame
-
-    return as_csv(result_frame(evidence.plan, evidence.store))
-
-
-FORMATS: Mapping[str, Callable[["Evidence"], str]] = {
-    "text": _text,
-    "markdown": _markdown,
-    "latex": _latex,
-    "csv": _csv,
-    "html": _html,
-}
+FORMATS: Mapping[str, Callable[[Evidence], str]] = MappingProxyType(
+    {
+        "text": lambda evidence: render_text(study_report(evidence), "text"),
+        "markdown": lambda evidence: render_text(study_report(evidence), "markdown"),
+        "latex": lambda evidence: render_latex(study_report(evidence)),
+        "csv": lambda evidence: as_csv(result_frame(evidence.plan, evidence.store)),
+        "html": lambda evidence: render_page(study_report(evidence)),
+    }
+)
 
 
 @click.command()
@@ -126,8 +95,6 @@ def report(
     if baseline and baseline not in plan.study.strategies:
         known = ", ".join(plan.study.strategies)
         raise InputError(f"--baseline {baseline}: the study has {known}")
-
-    from experiments.reports.evidence import Evidence
 
     command = run_command(study_file, overrides, only)
     evidence = Evidence(plan, open_store(store), command, baseline)

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from experiments.reports.document import Cell, Figure, Panel, Section, Table, number
+from experiments.reports.document import Cell, Figure, Section, Table, number
 from experiments.reports.evidence import Evidence
-from experiments.reports.figures import Curve, curve_figure, panel
+from experiments.reports.figures import Curve, Drawing, curves, panels
 from orchestrator.results import training_curve
 from trainers.strategies import strategy
 
@@ -26,12 +26,11 @@ class Course:
 
 def convergence(evidence: Evidence) -> Section | None:
     """Training curves of every strategy that is there cold and warm; None if there is no such."""
-    pairs = cold_and_warm(evidence.study.strategies)
-    courses = {name: _course(evidence, name) for pair in pairs for name in pair}
-    done = [pair for pair in pairs if all(courses[name].loss for name in pair)]
-    if not done:
+    pairs = _trained_pairs(evidence)
+    if not pairs:
         return None
-    first = min(step for pair in done for name in pair for step in courses[name].dev_f1)
+    courses = {name: course for pair in pairs for name, course in pair.items()}
+    first = min(step for course in courses.values() for step in course.dev_f1)
     return Section(
         "convergence",
         "With and without warm-up",
@@ -44,11 +43,18 @@ def convergence(evidence: Evidence) -> Section | None:
             Figure(
                 "convergence",
                 "Lines are means over models (seeds), bands go from the lowest to the highest",
-                lambda: [drawn for pair in done for drawn in _panels(evidence, pair, courses)],
+                lambda: panels("curves", curve_drawings(evidence)),
             ),
-            _table(done, courses, first),
+            _table(courses, first),
         ),
     )
+
+
+def _trained_pairs(evidence: Evidence) -> list[dict[str, Course]]:
+    """Cold and warm courses by strategy, where there are both."""
+    pairs = cold_and_warm(evidence.study.strategies)
+    courses = [{name: _course(evidence, name) for name in pair} for pair in pairs]
+    return [pair for pair in courses if all(course.loss for course in pair.values())]
 
 
 def cold_and_warm(names: Iterable[str]) -> list[tuple[str, str]]:
@@ -80,11 +86,10 @@ def _course(evidence: Evidence, name: str) -> Course:
     return Course(dev_f1, loss)
 
 
-def _table(pairs: Sequence[tuple[str, str]], courses: Mapping[str, Course], first: int) -> Table:
-    names = list(dict.fromkeys(name for pair in pairs for name in pair))
+def _table(courses: Mapping[str, Course], first: int) -> Table:
     rows = []
-    for name in names:
-        means = {step: fmean(values) for step, values in courses[name].dev_f1.items()}
+    for name, course in courses.items():
+        means = {step: fmean(values) for step, values in course.dev_f1.items()}
         best = max(means, key=lambda step: means[step])
         rows.append(
             (
@@ -92,7 +97,7 @@ def _table(pairs: Sequence[tuple[str, str]], courses: Mapping[str, Course], firs
                 number(means.get(first)),
                 number(means[best]),
                 Cell(f"{best}", value=best),
-                number(fmean(courses[name].loss[min(courses[name].loss)]), 3),
+                number(fmean(course.loss[min(course.loss)]), 3),
             )
         )
     return Table(
@@ -103,14 +108,15 @@ def _table(pairs: Sequence[tuple[str, str]], courses: Mapping[str, Course], firs
     )
 
 
-def _panels(
-    evidence: Evidence, pair: tuple[str, str], courses: Mapping[str, Course]
-) -> Iterator[Panel]:
-    title = " and ".join(pair)
-    for what, label in (("dev_f1", "source dev F1 (%)"), ("loss", "training loss")):
-        curves = [_curve(name, evidence.look(name), getattr(courses[name], what)) for name in pair]
-        figure = curve_figure(curves, "training step", label)
-        yield panel(f"{title}, {label}", figure, f"curve-{what}-{pair[0]}")
+def curve_drawings(evidence: Evidence) -> Iterator[Drawing]:
+    """Dev F1 and training loss of each pair of a cold and a warm strategy."""
+    for pair in _trained_pairs(evidence):
+        for what, label in (("dev_f1", "source dev F1 (%)"), ("loss", "training loss")):
+            lines = [
+                _curve(name, evidence.look(name), getattr(course, what))
+                for name, course in pair.items()
+            ]
+            yield curves(" and ".join(pair), lines, "training step", label)
 
 
 def _curve(name: str, look: int, values: Mapping[int, Sequence[float]]) -> Curve:

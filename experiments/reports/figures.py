@@ -6,10 +6,11 @@ can tell apart), fates by hatching: nothing is said by colour alone.
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
+from functools import cache
+from math import ceil
+from typing import TYPE_CHECKING, Any
 
 from experiments.reports.document import Panel
 
@@ -27,6 +28,12 @@ HATCHES = ("", "///", "\\\\\\", "xxx", "---", "|||")
 
 WIDTH = 3.9
 """Inches of a panel: its letters are large enough on a phone."""
+
+BESIDE = 3
+"""Panels in a row, where a figure is whole."""
+
+MARKED_POINTS = 20
+"""A curve of more has no markers."""
 
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -86,98 +93,100 @@ class Bar:
     parts: Sequence[float]
 
 
-P = ParamSpec("P")
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What can be drawn, alone or beside others.
+
+    Args:
+        title: What it shows.
+        rows: Its height, in rows of text.
+        draw: Draws it.
+    """
+
+    title: str
+    rows: float
+    draw: "Callable[[Axes], None]"
 
 
-def _styled(draw: "Callable[P, Figure]") -> "Callable[P, Figure]":
-    @wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> "Figure":
-        import matplotlib
-
-        with matplotlib.rc_context(STYLE):
-            return draw(*args, **kwargs)
-
-    return drawn
-
-
-@_styled
-def dot_figure(rows: Sequence[Dots], label: str) -> "Figure":
+def dots(title: str, rows: Sequence[Dots], label: str) -> Drawing:
     """One row a strategy."""
-    figure, axes = _figure(len(rows))
-    for k, row in enumerate(rows):
-        colour, marker = _look(row.look)
-        axes.plot(row.values, [k] * len(row.values), marker, color=colour, alpha=0.75, ms=6)
-        mean = sum(row.values) / len(row.values)
-        axes.plot([mean] * 2, [k - 0.32, k + 0.32], color=INK, lw=1.8)
-    _name_rows(axes, [row.name for row in rows])
-    axes.set_xlabel(label)
-    return figure
+
+    def draw(axes: "Axes") -> None:
+        for k, row in enumerate(rows):
+            colour, marker = _look(row.look)
+            if len(row.values) > 1:
+                mean = sum(row.values) / len(row.values)
+                axes.plot([mean] * 2, [k - 0.34, k + 0.34], color=INK, lw=1.8)
+            axes.plot(row.values, [k] * len(row.values), marker, color=colour, alpha=0.75, ms=7)
+        _name_rows(axes, [row.name for row in rows])
+        axes.set_xlabel(label)
+
+    return Drawing(title, len(rows), draw)
 
 
-@_styled
-def interval_figure(rows: Sequence[Interval], label: str) -> "Figure":
+def intervals(title: str, rows: Sequence[Interval], label: str) -> Drawing:
     """One row a comparison; a line at no difference."""
-    figure, axes = _figure(len(rows))
-    axes.axvline(0, color=INK, lw=0.8, ls=":")
-    for k, row in enumerate(rows):
-        colour, marker = _look(row.look)
-        axes.plot([row.low, row.high], [k, k], color=INK, lw=1.2)
-        face = colour if row.filled else "none"
-        axes.plot(row.value, k, marker, mfc=face, mec=colour, mew=1.6, ms=8)
-    _name_rows(axes, [row.name for row in rows])
-    axes.set_xlabel(label)
-    return figure
+
+    def draw(axes: "Axes") -> None:
+        axes.axvline(0, color=INK, lw=0.8, ls=":")
+        for k, row in enumerate(rows):
+            colour, marker = _look(row.look)
+            axes.plot([row.low, row.high], [k, k], color=INK, lw=1.2)
+            face = colour if row.filled else "none"
+            axes.plot(row.value, k, marker, mfc=face, mec=colour, mew=1.6, ms=8)
+        _name_rows(axes, [row.name for row in rows])
+        axes.set_xlabel(label)
+
+    return Drawing(title, len(rows), draw)
 
 
-@_styled
-def curve_figure(curves: Sequence[Curve], x_label: str, y_label: str) -> "Figure":
+def curves(title: str, lines: Sequence[Curve], x_label: str, y_label: str) -> Drawing:
     """Means as lines, ranges as bands."""
-    figure, axes = _figure(6)
-    for k, curve in enumerate(curves):
-        colour, marker = _look(curve.look)
-        line = LINES[k % len(LINES)]
-        shown = marker if len(curve.x) <= 20 else ""
-        axes.plot(
-            curve.x, curve.mean, color=colour, ls=line, marker=shown, ms=4.5, label=curve.name
-        )
-        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
-    axes.legend(frameon=False)
-    return figure
+
+    def draw(axes: "Axes") -> None:
+        for k, curve in enumerate(lines):
+            colour, marker = _look(curve.look)
+            axes.plot(
+                curve.x,
+                curve.mean,
+                color=colour,
+                ls=LINES[k % len(LINES)],
+                marker=marker if len(curve.x) <= MARKED_POINTS else "",
+                ms=4.5,
+                label=curve.name,
+            )
+            axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        axes.legend(frameon=False)
+
+    return Drawing(title, 6.0, draw)
 
 
-@_styled
-def bar_figure(bars: Sequence[Bar], parts: Sequence[str], label: str) -> "Figure":
+def bars(title: str, rows: Sequence[Bar], parts: Sequence[str], label: str) -> Drawing:
     """One stacked bar a row."""
-    figure, axes = _figure(len(bars) + 1.6)
-    left = [0.0] * len(bars)
-    for k, part in enumerate(parts):
-        widths = [bar.parts[k] for bar in bars]
-        axes.barh(
-            range(len(bars)),
-            widths,
-            left=left,
-            height=0.7,
-            color=COLOURS[k % len(COLOURS)],
-            hatch=HATCHES[k % len(HATCHES)],
-            edgecolor=INK,
-            lw=0.6,
-            label=part,
-        )
-        left = [start + width for start, width in zip(left, widths, strict=True)]
-    _name_rows(axes, [bar.name for bar in bars])
-    axes.set_xlabel(label)
-    handles, names = axes.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper left", ncols=2, frameon=False, fontsize=9)
-    return figure
 
+    def draw(axes: "Axes") -> None:
+        left = [0.0] * len(rows)
+        for k, part in enumerate(parts):
+            widths = [row.parts[k] for row in rows]
+            axes.barh(
+                range(len(rows)),
+                widths,
+                left=left,
+                height=0.7,
+                color=COLOURS[k % len(COLOURS)],
+                hatch=HATCHES[k % len(HATCHES)],
+                edgecolor=INK,
+                lw=0.6,
+                label=part,
+            )
+            left = [start + width for start, width in zip(left, widths, strict=True)]
+        _name_rows(axes, [row.name for row in rows])
+        axes.set_xlabel(label)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=9)
 
-def _figure(rows: float) -> "tuple[Figure, Axes]":
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH, 0.75 + 0.36 * rows), layout="constrained")
-    return figure, figure.add_subplot()
+    return Drawing(title, len(rows) + 1.6, draw)
 
 
 def _look(number: int) -> tuple[str, str]:
@@ -194,19 +203,65 @@ def _name_rows(axes: "Axes", names: Sequence[str]) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def panel(title: str, figure: "Figure", key: str) -> Panel:
-    """``figure`` as SVG; ``key`` must be unique in the page, because ids in it are made of it."""
+def panels(key: str, drawings: Iterable[Drawing]) -> list[Panel]:
+    """Each of ``drawings`` alone, as SVG; ``key`` must be unique in the page, because ids in it
+    are made of it.
+    """
+    return [_panel(drawing, f"{key}-{k}") for k, drawing in enumerate(drawings)]
+
+
+def _panel(drawing: Drawing, key: str) -> Panel:
     import matplotlib
+    from matplotlib.figure import Figure
 
     out = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with matplotlib.rc_context(STYLE | {"svg.hashsalt": key}):
+        figure = Figure(figsize=(WIDTH, _height(drawing)), layout="constrained")
+        drawing.draw(figure.add_subplot())
         figure.savefig(out, format="svg", transparent=True, metadata=nothing)
     svg = out.getvalue()
-    return Panel(title, _clean(svg[svg.index("<svg") :]).replace(INK, "currentColor"))
+    return Panel(drawing.title, _clean(svg[svg.index("<svg") :]).replace(INK, "currentColor"))
+
+
+def _height(drawing: Drawing) -> float:
+    return 0.75 + 0.36 * drawing.rows
 
 
 def _clean(svg: str) -> str:
     """Without the names of parts that nothing refers to: they would repeat in every drawing."""
     used = set(re.findall(r"#([\w.-]+)", svg))
     return re.sub(r' id="([\w.-]+)"', lambda one: one[0] if one[1] in used else "", svg)
+
+
+def side_by_side(drawings: Sequence[Drawing]) -> "Figure":
+    """One figure of all ``drawings``, at least one, in rows of :data:`BESIDE`; notebooks show it
+    without pyplot.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        columns = min(len(drawings), BESIDE)
+        rows = ceil(len(drawings) / columns)
+        height = max(map(_height, drawings)) + 0.3
+        figure = _shown_figure()(figsize=(WIDTH * columns, height * rows), layout="constrained")
+        places = figure.subfigures(rows, columns, squeeze=False).flat
+        for place, drawing in zip(places, drawings, strict=False):
+            drawing.draw(place.add_subplot())
+            place.suptitle(drawing.title, x=0.02, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+@cache
+def _shown_figure() -> "type[Figure]":
+    from matplotlib.figure import Figure
+
+    class ShownFigure(Figure):
+        """A figure that shows itself where a notebook asks an object for its SVG."""
+
+        def _repr_svg_(self) -> str:
+            out = io.StringIO()
+            self.savefig(out, format="svg")
+            return out.getvalue()
+
+    return ShownFigure

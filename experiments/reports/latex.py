@@ -21,7 +21,7 @@ ESCAPES: Mapping[str, str] = MappingProxyType(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        '"': r"\textquotedbl{}",
+        '"': "''",
         "±": r"$\pm$",
         "†": r"\dag{}",
     }

@@ -5,9 +5,9 @@ from statistics import fmean
 
 import numpy as np
 
-from experiments.reports.document import Cell, Figure, Panel, Section, Table, number
+from experiments.reports.document import Cell, Figure, Section, Table, number
 from experiments.reports.evidence import Evidence
-from experiments.reports.figures import Bar, bar_figure, panel
+from experiments.reports.figures import Bar, Drawing, bars, panels
 from orchestrator.predictions import Tested, TestSet
 from orchestrator.results import AVERAGE
 from projection.span_arrays import Ints
@@ -68,15 +68,18 @@ def errors(evidence: Evidence) -> Section:
         (
             "Every gold span has one fate, by the predicted span that shares most words with it: "
             "right; right label but wrong boundary; right words but wrong label; both wrong though "
-            "they overlap; or missed. Spurious spans share no word with a gold one. Shares of the "
-            "gold spans in percent, seeds together.",
+            "they overlap; or missed. Spurious spans share no word with a gold one. Shares are of "
+            "the gold spans, seeds together.",
+            "Confusions, of the best strategy and the baseline: every gold span under the label of "
+            "the predicted span that shares most words with it, whatever its boundaries; seeds "
+            "together, shaded by the share of the row.",
         ),
         (
             Figure(
                 "fates",
                 "What became of the gold spans, and spurious ones beside them, in percent of the "
                 "gold spans",
-                lambda: list(_fate_panels(evidence)),
+                lambda: panels("fates", fate_drawings(evidence)),
             ),
             *(_fate_table(evidence, one) for one in evidence.tests),
             *(_confusion_table(evidence, *one) for one in _confusions_shown(evidence)),
@@ -106,8 +109,8 @@ def _fate_table(evidence: Evidence, language: str) -> Table:
     gold = len(test.gold.spans)
     return Table(
         f"fates-{language}",
-        f"Fates of the {gold:,} gold spans, {language}; the last columns say how spans with other "
-        "words than the gold ones lie to them",
+        f"Fates of the {gold:,} gold spans, {language} (%); last three columns: of the wrong "
+        "boundaries (%)",
         ("strategy", *(FATES[fate] for fate in Fate), SPURIOUS, *EDGES.values()),
         tuple(rows),
     )
@@ -120,15 +123,16 @@ def _edge_cells(runs: Sequence[Tested]) -> Iterator[Cell]:
     yield from (number(100.0 * edge / whole, 1) for edge in edges.tolist())
 
 
-def _fate_panels(evidence: Evidence) -> Iterator[Panel]:
+def fate_drawings(evidence: Evidence) -> Iterator[Drawing]:
+    """What became of the gold spans, by language."""
     parts = [*(FATES[fate] for fate in Fate), SPURIOUS]
     for language, test in evidence.tests.items():
-        bars = [
+        rows = [
             Bar(name, _shares(runs))
             for name in evidence.study.strategies
             if (runs := _runs(test, name))
         ]
-        yield panel(language, bar_figure(bars, parts, "% of gold spans"), f"fates-{language}")
+        yield bars(language, rows, parts, "% of gold spans")
 
 
 def _confusions_shown(evidence: Evidence) -> list[tuple[str, str]]:
@@ -155,8 +159,7 @@ def _confusion_table(evidence: Evidence, language: str, strategy: str) -> Table:
     rows[-1] = (*rows[-1], Cell(""))
     return Table(
         f"confusion-{language}-{strategy}",
-        f"Labels of gold spans (rows) and of the predicted spans nearest to them (columns), "
-        f"{strategy} on {language}, seeds together",
+        f"Gold labels (rows) and predicted ones (columns), {strategy} on {language}",
         ("gold", *names, MISSED),
         tuple(rows),
     )

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from experiments.reports.document import Cell, Figure, Panel, Section, Table, number
+from experiments.reports.document import Cell, Figure, Section, Table, number
 from experiments.reports.evidence import Evidence
-from experiments.reports.figures import Dots, Interval, dot_figure, interval_figure, panel
+from experiments.reports.figures import Dots, Drawing, Interval, dots, intervals, panels
 from experiments.reports.paper_numbers import PaperScores, paper_scores
 from experiments.reports.significance import DRAWS, EXCHANGES, Comparison
 from experiments.tables import SIGNIFICANT, result_table, wanted
@@ -23,7 +23,7 @@ def summary(evidence: Evidence) -> Section:
     seeds = Figure(
         "seeds",
         "F1 of every seed (dots) and their mean (bar), by language",
-        lambda: list(_dots(evidence)),
+        lambda: panels("seeds", score_drawings(evidence)),
     )
     drawn = (seeds,) if evidence.found else ()
     return Section(
@@ -40,10 +40,10 @@ def _what(evidence: Evidence) -> str:
 
 def _words(evidence: Evidence) -> Iterator[str]:
     study, total = evidence.study, wanted(evidence.plan)
-    seeds = ", ".join(map(str, study.seeds))
+    seeds = f"seed{'s' if len(study.seeds) > 1 else ''} {', '.join(map(str, study.seeds))}"
     yield (
         f"{study.task.name.upper()} from {study.source} to {', '.join(study.targets)} with "
-        f"{study.backbone.name}, seeds {seeds}. {len(evidence.found)} of {total} results are done."
+        f"{study.backbone.name}, {seeds}. {len(evidence.found)} of {total} results are done."
     )
     for name, cells in evidence.missing.items():
         yield f"Missing: {name}: {_listed(cells)}."
@@ -99,7 +99,8 @@ def p_text(p: float) -> str:
     return "= 1" if p > 0.9995 else f"= {p:.3f}".replace("0.", ".")
 
 
-def _dots(evidence: Evidence) -> Iterator[Panel]:
+def score_drawings(evidence: Evidence) -> Iterator[Drawing]:
+    """F1 of every seed and strategy, by language."""
     by_seed = seed_scores(evidence.found, evidence.study.targets)
     for column in evidence.columns:
         rows = [
@@ -108,7 +109,7 @@ def _dots(evidence: Evidence) -> Iterator[Panel]:
             if (name, column) in by_seed
         ]
         if rows:
-            yield panel(_title(column), dot_figure(rows, F1_LABEL), f"seeds-{column}")
+            yield dots(_title(column), rows, F1_LABEL)
 
 
 def _title(column: str) -> str:
@@ -134,7 +135,7 @@ def differences(evidence: Evidence) -> Section:
                 "intervals",
                 f"Points over {_what(evidence)}, with 95 % intervals; filled where p < .05, "
                 "corrected",
-                lambda: list(_intervals(evidence)),
+                lambda: panels("intervals", difference_drawings(evidence)),
             ),
         ),
     )
@@ -202,7 +203,8 @@ def _p_cell(p: float) -> Cell:
     return Cell(p_text(p).removeprefix("= "), value=p)
 
 
-def _intervals(evidence: Evidence) -> Iterator[Panel]:
+def difference_drawings(evidence: Evidence) -> Iterator[Drawing]:
+    """Differences to the baseline with their intervals, by language."""
     for column in evidence.columns:
         rows = [
             Interval(name, look, one.difference, *one.interval, one.is_significant)
@@ -211,7 +213,7 @@ def _intervals(evidence: Evidence) -> Iterator[Panel]:
         ]
         if rows:
             label = f"points over {evidence.baselines[column]}"
-            yield panel(_title(column), interval_figure(rows, label), f"intervals-{column}")
+            yield intervals(_title(column), rows, label)
 
 
 def beside_the_paper(evidence: Evidence) -> Section | None:

@@ -5,8 +5,8 @@ from statistics import fmean
 
 from experiments.reports.document import NOT_DONE, Cell, Figure, Section, Table, count
 from experiments.reports.document import number as score_cell
-from experiments.reports.figures import panel
-from experiments.reports.sweep_figures import RATE, ROUNDS, STEPS, Draw
+from experiments.reports.figures import Drawing, panels
+from experiments.reports.sweep_figures import RATE, ROUNDS, STEPS
 from experiments.reports.sweep_numbers import (
     Effect,
     HeatMap,
@@ -34,7 +34,7 @@ def _left_out(trials: Trials) -> str:
     )
 
 
-def effects_section(sweep: Sweep, trials: Trials, drawn: Mapping[str, Draw]) -> Section:
+def effects_section(sweep: Sweep, trials: Trials, drawn: Mapping[str, Drawing]) -> Section:
     """How much each setting matters, and the score of each of its values."""
     found = {name: marginal(name, trials, one) for name, one in sweep.parameters.items()}
     shares = Table(
@@ -55,14 +55,12 @@ def effects_section(sweep: Sweep, trials: Trials, drawn: Mapping[str, Draw]) -> 
         tuple(rows),
         _left_out(trials),
     )
-    figures = [
-        Figure(
-            "effects",
-            "A dot is a trial, the bar the mean of those with the value",
-            lambda: [panel(name, drawn[f"effect-{name}"](), f"effect-{name}") for name in found],
-        )
-    ]
-    return Section("effects", "What matters", (), (shares, *figures, table))
+    figure = Figure(
+        "effects",
+        "A dot is a trial, the bar the mean of those with the value",
+        lambda: panels("effects", [drawn[f"effect-{name}"] for name in found]),
+    )
+    return Section("effects", "What matters", (), (shares, figure, table))
 
 
 def _share_row(name: str, effects: Sequence[Effect]) -> tuple[Cell, ...]:
@@ -91,7 +89,7 @@ def _effect_row(name: str, effect: Effect) -> tuple[Cell, ...]:
     )
 
 
-def heat_section(sweep: Sweep, trials: Trials, drawn: Mapping[str, Draw]) -> Section:
+def heat_section(sweep: Sweep, trials: Trials, drawn: Mapping[str, Drawing]) -> Section:
     """Z by K, where both were searched."""
     heat = heat_map(ROUNDS, STEPS, trials, sweep.parameters)
     known = [mean for row in heat.means() for mean in row if mean is not None]
@@ -117,7 +115,7 @@ def heat_section(sweep: Sweep, trials: Trials, drawn: Mapping[str, Draw]) -> Sec
     figure = Figure(
         "heat",
         "Z by K; hatched where no trial can be compared",
-        lambda: [panel(sweep.metric, drawn["heat-map"](), "heat-map")],
+        lambda: panels("heat-map", [drawn["heat-map"]]),
     )
     return Section("heat", "Rounds by steps (Z by K)", (), (table, figure))
 
@@ -135,7 +133,7 @@ def _holes(heat: HeatMap) -> str:
     return "; ".join(signs) + "." if signs else ""
 
 
-def rate_section(sweep: Sweep, trials: Trials, drawn: Mapping[str, Draw]) -> Section:
+def rate_section(sweep: Sweep, trials: Trials, drawn: Mapping[str, Drawing]) -> Section:
     """The curve of the learning rate, where it was searched."""
     effects = [one for one in marginal(RATE, trials, sweep.parameters[RATE]) if one.scores]
     table = Table(
@@ -150,6 +148,6 @@ def rate_section(sweep: Sweep, trials: Trials, drawn: Mapping[str, Draw]) -> Sec
     figure = Figure(
         "rate",
         "Score by learning rate: every trial, their mean and their best",
-        lambda: [panel("learning rate", drawn["learning-rate"](), "learning-rate")],
+        lambda: panels("learning-rate", [drawn["learning-rate"]]),
     )
     return Section("rate", "Learning rate", (), (table, figure))
