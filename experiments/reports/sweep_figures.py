@@ -25,7 +25,6 @@ from experiments.reports.sweep_numbers import (
     heat_map,
     marginal,
     scored,
-    value_text,
 )
 from orchestrator.sweep.records import Sweep, Trial
 
@@ -123,7 +122,7 @@ def rate_drawing(trials: Sequence[Trial], sweep: Sweep) -> Drawing:
         axes.plot(centres, best, "--", marker="^", color=COLOURS[1], ms=5, label="best")
         axes.plot(centres, mean, "-", marker="s", color=COLOURS[0], ms=5, label="mean")
         axes.set_xscale("log")
-        axes.set_xticks(centres, [value_text(one) for one in centres])
+        axes.set_xticks(centres, [f"{one:.2g}" for one in centres])
         axes.minorticks_off()
         axes.set_xlabel("learning rate")
         axes.set_ylabel(f"{sweep.metric} (%)")
