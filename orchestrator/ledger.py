@@ -124,7 +124,7 @@ def _cell(
     failed = [
         standing.failed[step.fingerprint]
         for step in left
-        if step.fingerprint in standing.failed and step not in running
+        if step.fingerprint in standing.failed and step.fingerprint not in standing.running
     ]
     logged = standing.logged
     return LedgerCell(
