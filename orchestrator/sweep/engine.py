@@ -123,7 +123,7 @@ class Engine:
                 live.replayed = 0
                 self._execution.add(live.steps)
         elif isinstance(message, Ended):
-            self._drop_key(message.key)
+            self._drop_key(message.key, message.problem)
 
     def _ask(self, key: str, drawn: Settings) -> None:
         try:
@@ -191,14 +191,18 @@ class Engine:
         self._tell(live)
         self._release(live)
 
-    def _drop_key(self, key: str) -> None:
+    def _drop_key(self, key: str, problem: str | None) -> None:
         """Tune wants no more of one of its trials; if it was not done, it was stopped."""
         self.reports.forget(key)
         live = self._live.get(self._by_key.pop(key, ""))
         if live is None:
             return
         live.keys.discard(key)
-        if not live.keys:
+        if live.keys:
+            return
+        if problem:
+            self._finish(live, TrialState.FAILED, problem)
+        else:
             reached = live.record.finetune_steps
             self._finish(live, TrialState.STOPPED, f"by {self.sweep.scheduler} at step {reached}")
 

@@ -73,26 +73,25 @@ def _spelled_out(value: object) -> object:
     """``[1, 2]`` and ``{uniform: [1, 2]}`` with the names of their parts."""
     if isinstance(value, list | tuple):
         return {"kind": "choice", "values": value}
-    if not isinstance(value, Mapping) or "kind" in value or len(value) != 1:
+    if _form(value) is not None:
         return value
-    ((kind, content),) = value.items()
-    if kind in RANGES and isinstance(content, list | tuple) and len(content) == 2:
-        return {"kind": kind, "low": content[0], "high": content[1]}
-    if kind in LISTS:
-        return {"kind": kind, "values": content}
-    return value
-
-
-def _form(value: object) -> str:
-    kind = value.get("kind") if isinstance(value, Mapping) else getattr(value, "kind", None)
-    if kind in RANGES:
-        return "range"
-    if kind in LISTS:
-        return "values"
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((kind, content),) = value.items()
+        if kind in RANGES and isinstance(content, list | tuple) and len(content) == 2:
+            return {"kind": kind, "low": content[0], "high": content[1]}
+        if kind in LISTS:
+            return {"kind": kind, "values": content}
     raise ValueError(
         f"expected a list of values, {{choice: [...]}}, {{grid: [...]}}, or one of "
         f"{', '.join(RANGES)} with [low, high]; got {value!r}"
     )
+
+
+def _form(value: object) -> str | None:
+    kind = value.get("kind") if isinstance(value, Mapping) else getattr(value, "kind", None)
+    if kind in RANGES:
+        return "range"
+    return "values" if kind in LISTS else None
 
 
 Parameter = Annotated[

@@ -49,12 +49,21 @@ class Ended:
     """Tune wants no more of a trial."""
 
     key: str
+    problem: str | None = None
+    """Why Tune gave it up."""
 
 
 Message = Asked | Reported | Ended
 
 
-class _Listener(tune.Callback):
+class _OfThisProcess:
+    """Tune writes callbacks and stoppers down; what ties these to the driver does not travel."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class _Listener(_OfThisProcess, tune.Callback):
     """Passes on what happens to trials."""
 
     def __init__(self, messages: "queue.SimpleQueue[Message]") -> None:
@@ -72,10 +81,11 @@ class _Listener(tune.Callback):
         self._messages.put(Ended(trial.trial_id))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._messages.put(Ended(trial.trial_id))
+        problem = f"Ray Tune lost its coordinator {RETRIES + 1} times"
+        self._messages.put(Ended(trial.trial_id, problem))
 
 
-class _Bell(tune.Stopper):
+class _Bell(_OfThisProcess, tune.Stopper):
     """Ends the search when it is rung."""
 
     def __init__(self, rung: threading.Event) -> None:
@@ -201,7 +211,7 @@ class TuneThread:
         self._thread.start()
 
     def _make(self) -> tune.Tuner:
-        logging.getLogger("ray.tune").setLevel(logging.ERROR)
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
         search = self._search
         bundle = tune.PlacementGroupFactory([{"memory": COORDINATOR_BYTES}])
         config = search.config()
@@ -215,6 +225,7 @@ class TuneThread:
                 name="sweep",
                 storage_path=str(self._folder),
                 stop=_Bell(self._over),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
                 callbacks=[_Listener(self._messages)],
                 verbose=0,
