@@ -13,7 +13,7 @@ from orchestrator.steps.base import Step
 from orchestrator.steps.finetune import FinetuneStep
 from orchestrator.store import StepStore
 from orchestrator.study_file import read_study
-from orchestrator.sweep.driver import agenda
+from orchestrator.sweep.agenda import agenda
 from orchestrator.sweep.engine import Engine
 from orchestrator.sweep.records import SweepRecords, Trial
 from orchestrator.sweep.trials import TrialPlanner, sweep_of

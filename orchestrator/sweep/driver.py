@@ -4,7 +4,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,22 +18,15 @@ from orchestrator.plan import RunSpec
 from orchestrator.steps.base import Step
 from orchestrator.store import StepStore
 from orchestrator.study import Study
+from orchestrator.sweep.agenda import Agenda, agenda
 from orchestrator.sweep.desk import Desk, Report
 from orchestrator.sweep.engine import Engine
-from orchestrator.sweep.points import contains, draws, grid
-from orchestrator.sweep.records import Sweep, SweepRecords, Trial, TrialState
-from orchestrator.sweep.settings import Scheduler, Searcher, SweepSettings
-from orchestrator.sweep.space import Settings
+from orchestrator.sweep.records import Sweep, SweepRecords, Trial
+from orchestrator.sweep.search import Search
+from orchestrator.sweep.settings import Scheduler, SweepSettings
 from orchestrator.sweep.tracking import BackgroundSweepTracking
-from orchestrator.sweep.trials import (
-    TrialPlanner,
-    numbered,
-    steps_of,
-    sweep_block,
-    sweep_of,
-    trial_id,
-)
-from orchestrator.sweep.tuning import Search, TuneThread
+from orchestrator.sweep.trials import TrialPlanner, steps_of, sweep_block, sweep_of
+from orchestrator.sweep.tuning import TuneThread
 from orchestrator.sweep.view import SweepView
 from projection.errors import InputError
 
@@ -52,63 +44,6 @@ class SweepRun:
     """Why it ended before its search did."""
     tracking_problem: str | None
     """Why MLflow lacks something, or None."""
-
-
-@dataclass(frozen=True)
-class Agenda:
-    """What Tune is to go through.
-
-    Args:
-        points: In this order; a searcher that learns goes on with its own ideas.
-        trials: In all.
-        numbers: Of the trials that are foreseen, by id.
-    """
-
-    points: tuple[Settings, ...]
-    trials: int
-    numbers: dict[str, int]
-
-
-def agenda(planner: TrialPlanner, sweep: Sweep, known: Sequence[Trial]) -> Agenda:
-    """What is to be tried, beside what is ``known``.
-
-    Finished trials are told again to a searcher that learns and to a scheduler that compares;
-    others need not hear of them.
-    """
-    block = sweep_block(planner.study)
-    finished = {trial.id for trial in known if trial.state is TrialState.FINISHED}
-    if block.searcher in (Searcher.OPTUNA, Searcher.NEVERGRAD):
-        points = [t.settings for t in known if contains(sweep.parameters, t.settings)]
-        left = block.size - len(known)
-        idle = left <= 0 and all(trial.id in finished for trial in known)
-        return Agenda((), 0, {}) if idle else Agenda(tuple(points), len(points) + max(0, left), {})
-    listed = {trial_id(sweep.fingerprint, one): one for one in _listed(planner, block, known)}
-    numbers = numbered(known, list(listed))
-    if block.scheduler.name is Scheduler.NONE or set(listed) <= finished:
-        listed = {key: one for key, one in listed.items() if key not in finished}
-    return Agenda(tuple(listed.values()), len(listed), numbers)
-
-
-def _listed(planner: TrialPlanner, block: SweepSettings, known: Sequence[Trial]) -> list[Settings]:
-    """All points of a grid, or enough draws that there are as many trials as were asked for."""
-    space = block.parameters
-    if block.searcher is Searcher.GRID:
-        return [_plain(planner, one) for one in islice(grid(space), block.size)]
-    earlier = {tuple(trial.settings.items()): trial.settings for trial in known}
-    found = dict(earlier)
-    for drawn in islice(draws(space, block.search_seed), 10 * block.size):
-        if len(found) >= block.size:
-            break
-        settings = _plain(planner, drawn)
-        found.setdefault(tuple(settings.items()), settings)
-    return [one for one in found.values() if contains(space, one)]
-
-
-def _plain(planner: TrialPlanner, drawn: Settings) -> Settings:
-    try:
-        return planner.settings(drawn)
-    except InputError:  # the trial will say so
-        return dict(sorted(drawn.items()))
 
 
 class _DeskReports:
