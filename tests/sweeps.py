@@ -81,6 +81,7 @@ class Sweeping:
         self.records.write_sweep(record)
         each = record.scheduler != "none"
         engine = Engine(record, planner, self.store, search, todo.numbers, each)
+        self.engine = engine
         engine.run(search, launcher or InProcessLauncher(self.folder / "store"))
         return search
 
