@@ -30,7 +30,7 @@ quickstart: setup ## all five strategies on the embedded corpus, logged to MLflo
 	$(BIN)/xlwarm run experiments/quickstart.yaml --store store
 
 test: setup ## every test that needs no GPU
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 test-fast: setup ## the inner loop: no slow test, no Ray
 	$(BIN)/python -m pytest -m "not slow and not ray"

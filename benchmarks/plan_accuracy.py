@@ -41,6 +41,9 @@ CLUSTERS: dict[str, list[dict[str, float]]] = {
     "1 node, 4 cores": [{"num_cpus": 4}],
     "1 node, 8 cores": [{"num_cpus": 8}],
     "2 nodes, 4 cores and 2 GPUs each": [{"num_cpus": 4, "num_gpus": 2}] * 2,
+    "3 nodes, 3 cores each and 3, 2 and 1 GPUs": [
+        {"num_cpus": 3, "num_gpus": gpus} for gpus in (3, 2, 1)
+    ],
 }
 
 

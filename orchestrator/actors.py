@@ -77,7 +77,7 @@ class RayPool:
                 layout,
                 asked=self.transport,
                 whole_gpus=self.each.gpus >= 1,
-                threads=max(1, int(count * self.each.cpus)),
+                threads=max(1, round(count * self.each.cpus)),
             ) as rounds:
                 yield rounds
         finally:

@@ -13,7 +13,7 @@ from orchestrator.steps.base import Step
 from orchestrator.steps.finetune import FinetuneStep
 from orchestrator.store import StepStore
 from orchestrator.study_file import read_study
-from orchestrator.sweep.driver import agenda
+from orchestrator.sweep.agenda import agenda
 from orchestrator.sweep.engine import Engine
 from orchestrator.sweep.records import SweepRecords, Trial
 from orchestrator.sweep.trials import TrialPlanner, sweep_of
@@ -81,6 +81,7 @@ class Sweeping:
         self.records.write_sweep(record)
         each = record.scheduler != "none"
         engine = Engine(record, planner, self.store, search, todo.numbers, each)
+        self.engine = engine
         engine.run(search, launcher or InProcessLauncher(self.folder / "store"))
         return search
 

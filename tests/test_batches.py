@@ -5,73 +5,77 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainers.batches import BatchOrder
+from trainers.batches import BatchOrder, parts_of_similar_length
 
-LENGTHS = st.lists(st.integers(3, 60), min_size=1, max_size=180).map(np.array)
-
-
-def order_of(lengths, batch_size=4, seed=1, purpose="finetune"):
-    return BatchOrder(np.asarray(lengths), batch_size, seed, purpose)
+SIZES = st.integers(1, 180)
+LENGTHS = st.lists(st.integers(3, 60), min_size=1, max_size=9).map(np.array)
 
 
-@given(LENGTHS, st.integers(1, 7), st.integers(0, 3), st.integers(0, 2))
-def test_every_epoch_shows_every_sentence_once(lengths, batch_size, seed, epoch):
-    order = order_of(lengths, batch_size, seed)
-    in_epoch = -(-len(lengths) // batch_size)
+def order_of(size, batch_size=4, seed=1, purpose="finetune"):
+    return BatchOrder(size, batch_size, seed, purpose)
+
+
+@given(SIZES, st.integers(1, 7), st.integers(0, 3), st.integers(0, 2))
+def test_every_epoch_shows_every_sentence_once(size, batch_size, seed, epoch):
+    order = order_of(size, batch_size, seed)
+    in_epoch = -(-size // batch_size)
     shown = [order(epoch * in_epoch + i) for i in range(in_epoch)]
-    assert sorted(np.concatenate(shown).tolist()) == list(range(len(lengths)))
+    assert sorted(np.concatenate(shown).tolist()) == list(range(size))
     assert max(map(len, shown)) <= batch_size
 
 
-@given(LENGTHS, st.lists(st.integers(0, 60), min_size=1, max_size=20))
-def test_the_batch_of_a_step_does_not_depend_on_which_were_asked_before(lengths, steps):
-    asked = order_of(lengths, 5)
+@given(SIZES, st.lists(st.integers(0, 60), min_size=1, max_size=20))
+def test_the_batch_of_a_step_does_not_depend_on_which_were_asked_before(size, steps):
+    asked = order_of(size, 5)
     for step in steps:
-        assert asked(step).tolist() == order_of(lengths, 5)(step).tolist()
+        assert asked(step).tolist() == order_of(size, 5)(step).tolist()
 
 
 def test_epochs_seeds_and_purposes_differ_in_their_batches():
-    lengths = np.full(40, 7)
     orders = [
-        order_of(lengths),
-        order_of(lengths, seed=2),
-        order_of(lengths, purpose="warmup"),
-        BatchOrder(lengths, 4, 1, "warmup", "de"),
-        BatchOrder(lengths, 4, 1, "warmup", "es"),
+        order_of(40),
+        order_of(40, seed=2),
+        order_of(40, purpose="warmup"),
+        BatchOrder(40, 4, 1, "warmup", "de"),
+        BatchOrder(40, 4, 1, "warmup", "es"),
     ]
     epochs = [[order(step).tolist() for step in range(10)] for order in orders]
     epochs.append([orders[0](10 + step).tolist() for step in range(10)])
     assert all(a != b for i, a in enumerate(epochs) for b in epochs[:i])
 
 
-@given(LENGTHS, st.integers(1, 7), st.integers(0, 9), st.floats(0, 1.5))
-def test_distinct_counts_the_different_sentences_of_the_first_steps(
-    lengths, batch_size, seed, epochs
-):
-    order = order_of(lengths, batch_size, seed)
-    steps = int(epochs * -(-len(lengths) // batch_size))
+@given(SIZES, st.integers(1, 7), st.integers(0, 9), st.floats(0, 1.5))
+def test_distinct_counts_the_different_sentences_of_the_first_steps(size, batch_size, seed, epochs):
+    order = order_of(size, batch_size, seed)
+    steps = int(epochs * -(-size // batch_size))
     seen = {int(k) for step in range(steps) for k in order(step)}
     assert order.distinct(steps) == len(seen)
 
 
-def test_batches_are_padded_less_than_random_ones():
-    lengths = np.random.default_rng(0).integers(5, 100, size=320)
-    order, batch_size = order_of(lengths, 8), 8
-    random = np.random.default_rng(1).permutation(320).reshape(-1, batch_size)
+@given(LENGTHS, st.integers(0, 40))
+def test_no_other_division_of_a_batch_into_lengths_is_cheaper(lengths, per_part):
+    """Beside all ways to cut the sentences, in the order of their lengths, into runs."""
+    ordered = sorted(lengths.tolist())
 
-    def padding(batches):
-        return sum(int((lengths[which].max() - lengths[which]).sum()) for which in batches)
+    def cost(parts):
+        return sum(len(part) * max(part) + per_part for part in parts)
 
-    assert padding(order(step) for step in range(40)) < 0.2 * padding(random)
+    def divisions(rest):
+        return [
+            [rest[:n], *others]
+            for n in range(1, len(rest) + 1)
+            for others in (divisions(rest[n:]) if rest[n:] else [[]])
+        ]
+
+    found = parts_of_similar_length(lengths, per_part)
+    assert sorted(np.concatenate(found).tolist()) == list(range(len(lengths)))
+    assert cost([lengths[part].tolist() for part in found]) == min(map(cost, divisions(ordered)))
 
 
-def test_any_two_sentences_of_a_pool_may_meet_in_a_batch():
-    """Equal lengths are not tied to one neighbour: over epochs sentence 0 meets all others."""
-    order = order_of(np.full(12, 9), 3)
-    met = {int(k) for step in range(4 * 40) for k in order(step) if 0 in order(step)}
-    assert met == set(range(12))
+def test_sentences_of_one_length_are_one_part():
+    assert len(parts_of_similar_length(np.full(8, 20), 1)) == 1
 
 
 def test_an_empty_corpus_is_refused():
     with pytest.raises(ValueError, match="empty corpus"):
-        order_of(np.array([], dtype=np.int64))
+        order_of(0)

@@ -52,6 +52,20 @@ def test_the_same_sweep_again_asks_for_nothing(tiny_bert: Path, tmp_path: Path) 
     assert sweeping.execute().told == []
 
 
+def test_a_driver_keeps_nothing_but_the_record_of_a_trial_that_has_ended(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    parameters = {"training.learning_rate": [0.01, 0.02]}
+    sweeping = Sweeping(tmp_path, tiny_bert, **block(parameters=parameters, strategy="zero-shot"))
+    sweeping.execute()
+    engine = sweeping.engine
+    assert len(engine.trials) == 2
+    assert not engine._live
+    assert not engine._by_key
+    assert not engine._execution._steps
+    assert not engine._execution.outcome.computed
+
+
 def test_a_trial_scores_the_mean_over_seeds_of_the_source_dev_set(
     tiny_bert: Path, tmp_path: Path
 ) -> None:

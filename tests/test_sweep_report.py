@@ -26,6 +26,7 @@ from experiments.reports.sweep_numbers import (
 from experiments.reports.sweep_report import FORMATS, logged_files, sweep_document
 from orchestrator.sweep.records import Cost, Trial, TrialState
 from orchestrator.sweep.space import Range, Values
+from tests.generators import law
 from tests.trial_grids import GRID, RATE, ROUNDS, STEPS, additive, grid_of, sweep, trial
 
 
@@ -59,6 +60,7 @@ def test_names_and_switches_are_levels_in_the_order_of_the_space() -> None:
     assert math.isnan(levels("x", trials, parameter)[0].centre)
 
 
+@law
 @given(st.lists(st.floats(1e-6, 1e-2), min_size=1, max_size=60))
 def test_every_value_of_a_range_is_in_exactly_one_level(values: list[float]) -> None:
     trials = [trial(number, {RATE: value}, 50.0) for number, value in enumerate(values)]

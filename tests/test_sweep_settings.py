@@ -191,6 +191,15 @@ def test_settings_are_kept_as_the_study_holds_them(tiny_bert: Path, tmp_path: Pa
         planner.settings({"training.select_after": 9})
 
 
+def test_a_drawn_number_that_comes_back_with_other_last_bits_is_the_same_trial(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    space = {LR: {"log-uniform": [1e-5, 0.012345678]}}
+    planner = TrialPlanner(read(tmp_path, tiny_bert, parameters=space, searcher="random", trials=1))
+    assert planner.settings({LR: 0.0001234567}) == planner.settings({LR: 0.00012345670000001})
+    assert planner.settings({LR: 0.012345678}) == {LR: 0.012345678}, "never beyond an end"
+
+
 def test_trials_keep_their_numbers_when_a_grid_grows() -> None:
     known = [
         Trial(id=one, number=number, settings={}, seeds=(1,))

@@ -159,7 +159,7 @@ def test_steps_are_those_of_torchs_adam(tiny):
     tuner = FineTuner(ours, corpus, settings_of(), seed=1)
     start = parameters_of(plain)
     optimizer = torch.optim.Adam(plain.parameters(), lr=1e-3)
-    order = BatchOrder(corpus.lengths, 4, 1, "finetune")
+    order = BatchOrder(len(corpus), 4, 1, "finetune")
     for step in range(steps):
         loss = plain.loss(collate(corpus, order(step), plain.padding, torch.device("cpu")))
         assert tuner.step(step) == pytest.approx(loss.item(), abs=1e-6)

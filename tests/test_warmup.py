@@ -10,10 +10,11 @@ import torch
 from scipy.stats import trim_mean
 
 from tests.examples import GERMAN, encoded, tagger
-from trainers import outer
+from trainers import outer, outer_kernels, outer_tensors
 from trainers.collation import collate
 from trainers.flat import FlatModel, Layout
-from trainers.outer import apply_round, mean_move, median_move, trimmed_mean_move
+from trainers.outer import apply_round
+from trainers.outer_tensors import mean_move, median_move, trimmed_mean_move
 from trainers.round_files import (
     load_checkpoint,
     load_outer_state,
@@ -282,6 +283,35 @@ def test_threads_change_no_bit(optimizer, aggregation, monkeypatch):
         found.append((state.parameters, report))
     assert torch.equal(found[0][0], found[1][0])
     assert found[0][1] == found[1][1]
+
+
+@pytest.mark.parametrize("optimizer", OuterOptimizer)
+@pytest.mark.parametrize("aggregation", Aggregation)
+@pytest.mark.parametrize("deltas", Deltas)
+@pytest.mark.parametrize("count", [1, 4, 5])
+def test_the_compiled_step_gives_the_bits_of_the_one_in_tensor_operations(
+    optimizer, aggregation, deltas, count
+):
+    """Three rounds over several blocks, the last one odd; what is logged agrees to rounding."""
+    settings = WarmupSettings(outer_optimizer=optimizer, aggregation=aggregation, trim=0.3)
+    size = 2 * outer_kernels.BLOCK + 777
+    draw = torch.Generator().manual_seed(count)
+    start = torch.randn(size, generator=draw)
+    states = [RoundState.start(start.clone(), optimizer) for _ in range(2)]
+    for z in (1, 2, 3):
+        moves = [0.1 * torch.randn(size, generator=draw) for _ in range(count)]
+        sums = []
+        for state, module in zip(states, (outer_tensors, outer_kernels), strict=True):
+            bf16 = deltas is Deltas.BFLOAT16
+            ends = [move.bfloat16() if bf16 else state.parameters + move for move in moves]
+            moments = state.moment1, state.moment2
+            found = module.move_chunk(state.parameters, ends, *moments, z, settings)
+            sums.append(torch.as_tensor(found))
+        assert torch.allclose(*sums, rtol=1e-4, atol=1e-2)
+        assert sums[0][-2:].tolist() == pytest.approx(sums[1][-2:].tolist(), rel=1e-9)
+    assert not torch.equal(states[0].parameters, start)
+    for vectors in zip(*[(s.parameters, s.moment1, s.moment2) for s in states], strict=True):
+        assert torch.equal(*vectors)
 
 
 # 4 numbers and a table of 50 rows of 2; languages touch few rows, others each round.

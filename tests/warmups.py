@@ -13,7 +13,7 @@ from torch import Tensor
 from trainers.flat import Layout
 from trainers.warmup import Deltas, LanguageEnd, RoundState, Start, WarmupSettings
 
-LAYOUT = Layout(dense=100_003, rows=500, width=16)
+LAYOUT = Layout(dense=400_003, rows=500, width=16)
 """Several chunks, the last one odd, and a table of which a round touches few rows."""
 
 TOUCHED = 20

@@ -1,124 +1,24 @@
 """The outer step of the warm-up (Eq. 7): one move of many, and what an optimiser makes of it.
 
 It works number by number, chunk by chunk, in float64, and adds the languages up in alphabetical
-order, so its result depends neither on who brings the ends nor when.
+order, so its result depends neither on who brings the ends nor when. The arithmetic of a chunk is
+in :mod:`trainers.outer_tensors`, for any device, and compiled for the CPU in
+:mod:`trainers.outer_kernels`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
-from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
+from trainers import outer_tensors
 from trainers.flat import Layout
-from trainers.warmup import (
-    Aggregation,
-    LanguageEnd,
-    OuterOptimizer,
-    RoundReport,
-    RoundState,
-    WarmupSettings,
-)
+from trainers.warmup import LanguageEnd, RoundReport, RoundState, WarmupSettings
 
-CHUNK = 1 << 15
-"""Numbers updated at a time: the float64 intermediates of one chunk stay in the cache."""
-
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
-"""Adam's constants (Kingma and Ba 2014)."""
-
-Aggregate = Callable[[Tensor, Sequence[Tensor], WarmupSettings], Tensor]
-"""From where the languages started, float64 ``(n,)``, and where they ended, ``(n,)`` each: one
-move, float64 ``(n,)``."""
-
-
-def mean_move(old: Tensor, ends: Sequence[Tensor], _settings: WarmupSettings) -> Tensor:
-    """Average of the languages' moves (Eq. 7 without gamma).
-
-    >>> start, ends = torch.tensor([1.0]).double(), [torch.tensor([3.0]), torch.tensor([2.0])]
-    >>> mean_move(start, ends, WarmupSettings())
-    tensor([1.5000], dtype=torch.float64)
-    """
-    total = old * -len(ends)
-    for end in ends:
-        total += end
-    return total.div_(len(ends))
-
-
-def median_move(old: Tensor, ends: Sequence[Tensor], _settings: WarmupSettings) -> Tensor:
-    """The middle one of the languages' moves, number by number."""
-    middle = (len(ends) - 1) // 2
-    return _mean_of_ranks(old, ends, middle, len(ends) - middle)
-
-
-def trimmed_mean_move(old: Tensor, ends: Sequence[Tensor], settings: WarmupSettings) -> Tensor:
-    """Mean of the languages' moves without the largest and the smallest, number by number."""
-    cut = int(settings.trim * len(ends))
-    return _mean_of_ranks(old, ends, cut, len(ends) - cut)
-
-
-def _mean_of_ranks(old: Tensor, ends: Sequence[Tensor], first: int, last: int) -> Tensor:
-    ranked = torch.stack([end.double() - old for end in ends]).sort(dim=0).values[first:last]
-    total = torch.zeros_like(old)
-    for moves in ranked:
-        total += moves
-    return total.div_(len(ranked))
-
-
-AGGREGATIONS: Mapping[Aggregation, Aggregate] = MappingProxyType(
-    {
-        Aggregation.MEAN: mean_move,
-        Aggregation.MEDIAN: median_move,
-        Aggregation.TRIMMED_MEAN: trimmed_mean_move,
-    }
-)
-
-Update = Callable[[Tensor, Tensor, Tensor, int, WarmupSettings], Tensor]
-"""From the move, both moments (changed in place), the round from 1 and the settings: the update."""
-
-
-def sgd_update(move: Tensor, _m: Tensor, _v: Tensor, _z: int, settings: WarmupSettings) -> Tensor:
-    """Eq. 7 as printed: ``gamma * move``."""
-    return settings.outer_lr * move
-
-
-def nesterov_update(
-    move: Tensor, moment1: Tensor, _v: Tensor, _z: int, settings: WarmupSettings
-) -> Tensor:
-    """One step of SGD with Nesterov momentum, ``-move`` being the gradient."""
-    momentum = settings.momentum * moment1.double() + move
-    moment1.copy_(momentum)
-    return momentum.mul_(settings.momentum).add_(move).mul_(settings.outer_lr)
-
-
-def adam_update(
-    move: Tensor, moment1: Tensor, moment2: Tensor, z: int, settings: WarmupSettings
-) -> Tensor:
-    """One step of Adam with ``-move`` as the gradient.
-
-    Args:
-        move: Of all languages together, float64, ``(n,)``.
-        moment1: Changed in place, ``(n,)``.
-        moment2: Changed in place, ``(n,)``.
-        z: This round, from 1, for the bias correction.
-        settings: Gamma.
-    """
-    first = BETA1 * moment1.double() - (1 - BETA1) * move
-    second = BETA2 * moment2.double() + (1 - BETA2) * move.square()
-    moment1.copy_(first)
-    moment2.copy_(second)
-    scale = (second / (1 - BETA2**z)).sqrt_().add_(EPSILON)
-    return first.div_(scale).mul_(-settings.outer_lr / (1 - BETA1**z))
-
-
-UPDATES: Mapping[OuterOptimizer, Update] = MappingProxyType(
-    {
-        OuterOptimizer.SGD: sgd_update,
-        OuterOptimizer.NESTEROV: nesterov_update,
-        OuterOptimizer.ADAM: adam_update,
-    }
-)
+CHUNK = 1 << 17
+"""Numbers updated at a time, and those whose sums for the log belong together."""
 
 
 def apply_round(
@@ -241,17 +141,11 @@ def _move_chunk(
         The L * L dot products of the moves, then the squared lengths of the update that was meant
         and of what rounding took from it; float64, ``(L * L + 2,)``.
     """
-    old = parameters.double()
-    at_end = [old + end if end.dtype is torch.bfloat16 else end for end in ends]
-    moves = parameters.new_empty(len(ends), len(parameters))
-    for row, end in zip(moves, at_end, strict=True):
-        torch.sub(end, parameters, out=row)
-    dots = (moves @ moves.T).double().flatten()
-    move = AGGREGATIONS[settings.aggregation](old, at_end, settings)
-    update = UPDATES[settings.outer_optimizer](move, moment1, moment2, z, settings)
-    parameters.copy_(old + update)
-    lost = old.sub_(parameters).add_(update)
-    return torch.cat([dots, torch.stack([update @ update, lost @ lost])])
+    if parameters.device.type != "cpu":
+        return outer_tensors.move_chunk(parameters, ends, moment1, moment2, z, settings)
+    from trainers.outer_kernels import move_chunk
+
+    return torch.from_numpy(move_chunk(parameters, ends, moment1, moment2, z, settings))
 
 
 def report_of(sums: Sequence[Tensor], losses: Mapping[str, float]) -> RoundReport:

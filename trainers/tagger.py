@@ -101,6 +101,19 @@ class Tagger(nn.Module):
         losses_N = nn.functional.cross_entropy(self(batch), batch.tags_N, reduction="none")
         return losses_N @ batch.weights_N
 
+    def backward(self, parts: Sequence[Batch]) -> float:
+        """Add the gradient of a batch to the parameters'; its loss.
+
+        Args:
+            parts: Of the batch, one after the other.
+        """
+        value = 0.0
+        for part in parts:
+            loss = self.loss(part)
+            loss.backward()
+            value += loss.item()
+        return value
+
 
 def build_tagger(
     folder: Path,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 from torch import Tensor
 
 from trainers.batches import BatchOrder
-from trainers.collation import collate
+from trainers.collation import collate_parts
 from trainers.course import Checkpoints, Course, Progress
 from trainers.encoding import EncodedCorpus, TagVocabulary
 from trainers.errors import TrainingDivergedError, TrainingStoppedError
@@ -96,7 +96,7 @@ class FineTuner:
         self._corpus = corpus
         self._settings = settings
         self._seed = seed
-        self._order = BatchOrder(corpus.lengths, settings.batch_size, seed, "finetune")
+        self._order = BatchOrder(len(corpus), settings.batch_size, seed, "finetune")
         self.flat.values.grad = self.flat.gradients
         self._adam = torch.optim.Adam([self.flat.values], lr=settings.learning_rate, fused=True)
         self._last_loss: float | None = None
@@ -109,12 +109,10 @@ class FineTuner:
         """
         self.tagger.train()
         device = self.flat.values.device
-        batch = collate(self._corpus, self._order(step), self.tagger.padding, device)
+        parts = collate_parts(self._corpus, self._order(step), self.tagger.padding, device)
         torch.manual_seed(stream_seed(self._seed, "finetune dropout", step))
         self.flat.gradients.zero_()
-        loss = self.tagger.loss(batch)
-        loss.backward()
-        value = loss.item()
+        value = self.tagger.backward(parts)
         if not math.isfinite(value):
             raise TrainingDivergedError(f"training step {step + 1}", value, self._last_loss)
         if self._settings.max_grad_norm is not None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainers.batches import BatchOrder
-from trainers.collation import Batch, collate
+from trainers.collation import Batch, collate_parts
 from trainers.encoding import EncodedCorpus
 from trainers.errors import TrainingDivergedError
 from trainers.flat import FlatModel, Layout
@@ -17,12 +17,16 @@ from trainers.seeding import stream_seed
 from trainers.tagger import Tagger
 from trainers.warmup import Deltas, LanguageEnd, Start, WarmupSettings
 
-CPU = torch.device("cpu")
-
 
 def warmup_order(corpus: EncodedCorpus, batch_size: int, seed: int, language: str) -> BatchOrder:
     """Batches of the warm-up of one language; step k of round z is number ``z * K + k``."""
-    return BatchOrder(corpus.lengths, batch_size, seed, "warmup", language)
+    return BatchOrder(len(corpus), batch_size, seed, "warmup", language)
+
+
+def rows_touched(parts: Sequence[Batch]) -> Tensor:
+    """Rows of the word embedding that a batch reads, ascending, ``(R,)``."""
+    touched: Tensor = torch.cat([part.piece_ids_BP.flatten() for part in parts]).unique()
+    return touched
 
 
 class BatchesAhead:
@@ -31,6 +35,7 @@ class BatchesAhead:
     Args:
         read: Reads the corpus of a language; each is read once, when it is first asked for.
         padding: Piece id to pad with.
+        device: Where the batches are to be.
         settings: K.
         batch_size: Sentences a step.
         seed: Of the run.
@@ -40,21 +45,23 @@ class BatchesAhead:
         self,
         read: Callable[[str], EncodedCorpus],
         padding: int,
+        device: torch.device,
         settings: WarmupSettings,
         batch_size: int,
         seed: int,
     ) -> None:
         self._read = read
         self._padding = padding
+        self._device = device
         self._settings = settings
         self._batch_size = batch_size
         self._seed = seed
         self._corpora: dict[str, tuple[EncodedCorpus, BatchOrder]] = {}
-        self._ahead: dict[tuple[str, int], Future[list[Batch]]] = {}
+        self._ahead: dict[tuple[str, int], Future[list[list[Batch]]]] = {}
         self._thread = ThreadPoolExecutor(1, "batches-ahead")
 
-    def __call__(self, language: str, z: int) -> list[Batch]:
-        """Batches of round ``z``."""
+    def __call__(self, language: str, z: int) -> list[list[Batch]]:
+        """Batches of round ``z``, in parts."""
         ready = self._ahead.pop((language, z), None)
         return ready.result() if ready else self._collated(language, z)
 
@@ -63,10 +70,11 @@ class BatchesAhead:
         if z < self._settings.rounds and (language, z) not in self._ahead:
             self._ahead[language, z] = self._thread.submit(self._collated, language, z)
 
-    def _collated(self, language: str, z: int) -> list[Batch]:
+    def _collated(self, language: str, z: int) -> list[list[Batch]]:
         corpus, order = self._corpus(language)
-        steps = self._settings.steps
-        return [collate(corpus, order(z * steps + k), self._padding, CPU) for k in range(steps)]
+        first = z * self._settings.steps
+        numbers = range(first, first + self._settings.steps)
+        return [collate_parts(corpus, order(k), self._padding, self._device) for k in numbers]
 
     def _corpus(self, language: str) -> tuple[EncodedCorpus, BatchOrder]:
         if language not in self._corpora:
@@ -103,7 +111,7 @@ class LanguageWorker:
         self._flat = FlatModel(tagger, sparse_rows=tagger.word_embedding)
         self._settings = settings
         self._seed = seed
-        self._batches = BatchesAhead(read, tagger.padding, settings, batch_size, seed)
+        self._batches = BatchesAhead(read, tagger.padding, self.device, settings, batch_size, seed)
 
     @property
     def layout(self) -> Layout:
@@ -146,15 +154,17 @@ class LanguageWorker:
             TrainingDivergedError: A loss is not finite.
         """
         clock = time.perf_counter()
-        batches = [batch.to(self.device) for batch in self._batches(language, z)]
-        rows_of = [batch.piece_ids_BP.unique() for batch in batches]
+        batches = self._batches(language, z)
+        rows_of = [
+            torch.cat([part.piece_ids_BP.flatten() for part in parts]).unique() for parts in batches
+        ]
         rows = torch.cat(rows_of).unique()
         dense, table = self._dense_and_table(self._flat.values)
         dense.copy_(start.dense)
         table[rows] = start.rows(rows.cpu()).to(self.device)
         losses: list[float] = []
-        for k, batch in enumerate(batches):
-            losses.append(self._step(language, z, k, batch, rows_of[k], losses))
+        for k, parts in enumerate(batches):
+            losses.append(self._step(language, z, k, parts, rows_of[k], losses))
         if not math.isfinite(dense.sum() + table[rows].sum()):
             where = f"warm-up round {z + 1}, language {language}, whose last step broke the weights"
             raise TrainingDivergedError(where, math.nan, losses[-1])
@@ -171,15 +181,19 @@ class LanguageWorker:
         )
 
     def _step(
-        self, language: str, z: int, k: int, batch: Batch, rows: Tensor, before: Sequence[float]
+        self,
+        language: str,
+        z: int,
+        k: int,
+        parts: Sequence[Batch],
+        rows: Tensor,
+        before: Sequence[float],
     ) -> float:
         torch.manual_seed(stream_seed(self._seed, "warmup dropout", language, z, k))
         dense_gradient, table_gradient = self._dense_and_table(self._flat.gradients)
         dense_gradient.zero_()
         table_gradient[rows] = 0.0
-        loss = self._tagger.loss(batch)
-        loss.backward()
-        value = loss.item()
+        value = self._tagger.backward(parts)
         if not math.isfinite(value):
             where = f"warm-up round {z + 1}, step {k + 1}, language {language}"
             raise TrainingDivergedError(where, value, before[-1] if before else None)

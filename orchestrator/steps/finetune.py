@@ -21,6 +21,7 @@ class FinetuneStep(ModelStep):
     """Train on the union of some languages' corpora; the source dev set selects."""
 
     kind: ClassVar[str] = "finetune"
+    version: ClassVar[int] = 2
 
     languages: tuple[str, ...]
     training: TrainSettings

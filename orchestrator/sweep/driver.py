@@ -2,9 +2,8 @@
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,22 +19,15 @@ from orchestrator.plan import RunSpec
 from orchestrator.steps.base import Step
 from orchestrator.store import StepStore
 from orchestrator.study import Study
+from orchestrator.sweep.agenda import Agenda, agenda
 from orchestrator.sweep.desk import Desk, Report
 from orchestrator.sweep.engine import Engine
-from orchestrator.sweep.points import contains, draws, grid
-from orchestrator.sweep.records import Sweep, SweepRecords, Trial, TrialState
-from orchestrator.sweep.settings import Scheduler, Searcher, SweepSettings
-from orchestrator.sweep.space import Settings
+from orchestrator.sweep.records import Sweep, SweepRecords, Trial
+from orchestrator.sweep.search import Search
+from orchestrator.sweep.settings import Scheduler, SweepSettings
 from orchestrator.sweep.tracking import BackgroundSweepTracking
-from orchestrator.sweep.trials import (
-    TrialPlanner,
-    numbered,
-    steps_of,
-    sweep_block,
-    sweep_of,
-    trial_id,
-)
-from orchestrator.sweep.tuning import Search, TuneThread
+from orchestrator.sweep.trials import TrialPlanner, steps_of, sweep_block, sweep_of
+from orchestrator.sweep.tuning import TuneThread
 from orchestrator.sweep.view import SweepView
 from projection.errors import InputError
 
@@ -53,63 +45,6 @@ class SweepRun:
     """Why it ended before its search did."""
     tracking_problem: str | None
     """Why MLflow lacks something, or None."""
-
-
-@dataclass(frozen=True)
-class Agenda:
-    """What Tune is to go through.
-
-    Args:
-        points: In this order; a searcher that learns goes on with its own ideas.
-        trials: In all.
-        numbers: Of the trials that are foreseen, by id.
-    """
-
-    points: tuple[Settings, ...]
-    trials: int
-    numbers: dict[str, int]
-
-
-def agenda(planner: TrialPlanner, sweep: Sweep, known: Sequence[Trial]) -> Agenda:
-    """What is to be tried, beside what is ``known``.
-
-    Finished trials are told again to a searcher that learns and to a scheduler that compares;
-    others need not hear of them.
-    """
-    block = sweep_block(planner.study)
-    finished = {trial.id for trial in known if trial.state is TrialState.FINISHED}
-    if block.searcher in (Searcher.OPTUNA, Searcher.NEVERGRAD):
-        points = [t.settings for t in known if contains(sweep.parameters, t.settings)]
-        left = block.size - len(known)
-        idle = left <= 0 and all(trial.id in finished for trial in known)
-        return Agenda((), 0, {}) if idle else Agenda(tuple(points), len(points) + max(0, left), {})
-    listed = {trial_id(sweep.fingerprint, one): one for one in _listed(planner, block, known)}
-    numbers = numbered(known, list(listed))
-    if block.scheduler.name is Scheduler.NONE or set(listed) <= finished:
-        listed = {key: one for key, one in listed.items() if key not in finished}
-    return Agenda(tuple(listed.values()), len(listed), numbers)
-
-
-def _listed(planner: TrialPlanner, block: SweepSettings, known: Sequence[Trial]) -> list[Settings]:
-    """All points of a grid, or enough draws that there are as many trials as were asked for."""
-    space = block.parameters
-    if block.searcher is Searcher.GRID:
-        return [_plain(planner, one) for one in islice(grid(space), block.size)]
-    earlier = {tuple(trial.settings.items()): trial.settings for trial in known}
-    found = dict(earlier)
-    for drawn in islice(draws(space, block.search_seed), 10 * block.size):
-        if len(found) >= block.size:
-            break
-        settings = _plain(planner, drawn)
-        found.setdefault(tuple(settings.items()), settings)
-    return [one for one in found.values() if contains(space, one)]
-
-
-def _plain(planner: TrialPlanner, drawn: Settings) -> Settings:
-    try:
-        return planner.settings(drawn)
-    except InputError:  # the trial will say so
-        return dict(sorted(drawn.items()))
 
 
 class _DeskReports:
@@ -143,68 +78,85 @@ def run_sweep(study: Study, store: StepStore, tracking: str, console: Console) -
             "name a folder or the URI of a file system"
         )
     store.root.mkdir(parents=True, exist_ok=True)
-    planner, sweep = TrialPlanner(study), sweep_of(study)
-    records = SweepRecords(store.files, sweep.fingerprint)
-    before = records.sweep()
-    if before is not None:
-        sweep = sweep.model_copy(update={"started": before.started})
-    todo = agenda(planner, sweep, records.trials())
-    base = planner.models({})
-    records.write_sweep(sweep)
-    log = BackgroundSweepTracking(sweep, planner, store, tracking)
-    status, over = "KILLED", None
-    try:
-        if todo.trials:
-            with SweepView(sweep, sweep_block(study).size, records.trials(), console) as view:
-                over = _search(planner, sweep, store, todo, base, view, log)
-        status = "KILLED" if over else "FINISHED"
-    finally:
-        log.close(status)
-    return SweepRun(sweep, tuple(records.trials()), over, log.problem)
-
-
-def _search(
-    planner: TrialPlanner,
-    sweep: Sweep,
-    store: StepStore,
-    todo: Agenda,
-    base: Sequence[RunSpec],
-    view: SweepView,
-    log: BackgroundSweepTracking,
-) -> str | None:
-    study, block = planner.study, sweep_block(planner.study)
+    work = SweepWork.of(study, store)
     settings = study.cluster
-    with cluster(settings.address, ship_code=settings.code == "ship"):
-        if settings.address is not None:
-            check_store(store)
-        launcher = RayLauncher(store, study.resources, settings)
-        for step in steps_of(base):
+    if not work.todo.trials:
+        return work.with_tracking(tracking, lambda _noted: None)
+
+    def search(noted: Noted) -> str | None:
+        with cluster(settings.address, ship_code=settings.code == "ship"):
+            if settings.address is not None:
+                check_store(store)
+            return work.search(noted, console)
+
+    return work.with_tracking(tracking, search)
+
+
+Noted = Callable[[Trial], None]
+"""Told of every record that has changed."""
+
+
+@dataclass(frozen=True)
+class SweepWork:
+    """A sweep, and what is left of it to do."""
+
+    planner: TrialPlanner
+    sweep: Sweep
+    store: StepStore
+    todo: Agenda
+    base: tuple[RunSpec, ...]
+    """Models with the study's own values of what is swept."""
+
+    @classmethod
+    def of(cls, study: Study, store: StepStore) -> "SweepWork":
+        """What ``store`` lacks of the sweep of ``study``, which is written down as begun."""
+        planner, sweep = TrialPlanner(study), sweep_of(study)
+        records = SweepRecords(store.files, sweep.fingerprint)
+        if before := records.sweep():
+            sweep = sweep.model_copy(update={"started": before.started})
+        todo, base = agenda(planner, sweep, records.trials()), planner.models({})
+        records.write_sweep(sweep)
+        return cls(planner, sweep, store, todo, base)
+
+    @property
+    def records(self) -> SweepRecords:
+        """Of the sweep."""
+        return SweepRecords(self.store.files, self.sweep.fingerprint)
+
+    def with_tracking(self, uri: str, search: Callable[[Noted], str | None]) -> SweepRun:
+        """``search``, which says why it ended early, with MLflow beside it."""
+        log = BackgroundSweepTracking(self.sweep, self.planner, self.store, uri)
+        status, over = "KILLED", None
+        try:
+            over = search(log.noted)
+            status = "KILLED" if over else "FINISHED"
+        finally:
+            log.close(status)
+        return SweepRun(self.sweep, tuple(self.records.trials()), over, log.problem)
+
+    def search(self, noted: Noted, console: Console) -> str | None:
+        """Do what is left on the Ray cluster that is connected; why it ended early, or None."""
+        study, block = self.planner.study, sweep_block(self.planner.study)
+        launcher = RayLauncher(self.store, study.resources, study.cluster)
+        for step in steps_of(self.base):
             if problem := launcher.refusal(step):
                 raise InputError(f"{step.title()}: {problem}")
-        search = Search(
-            block,
-            todo.points,
-            todo.trials,
-            min(todo.trials, block.concurrency or _at_once(launcher, base)),
-            _longest(planner, block),
-            study.training.select_after,
-        )
-        name = f"desk-{uuid4().hex}"
+        name, folder = f"desk-{uuid4().hex}", Path(tempfile.mkdtemp(prefix="xlwarm-tune-"))
         desk = Desk.options(name=name, namespace=NAMESPACE).remote()  # type: ignore[attr-defined]
+        tuning = TuneThread(self._search(block, launcher), name, folder)
+        view = SweepView(self.sweep, block.size, self.records.trials(), console)
         engine = Engine(
-            sweep,
-            planner,
-            store,
+            self.sweep,
+            self.planner,
+            self.store,
             _DeskReports(desk),
-            todo.numbers,
+            self.todo.numbers,
             each=block.scheduler.name is not Scheduler.NONE,
-            noted=[view.noted, log.noted],
-            prepare=_keeper(store) if settings.address is not None else lambda _steps: None,
+            noted=[view.noted, noted],
+            prepare=self._keep_inputs,
             seconds=None if block.minutes is None else 60 * block.minutes,
         )
-        folder = Path(tempfile.mkdtemp(prefix="xlwarm-tune-"))
-        tuning = TuneThread(search, name, folder)
-        with SharedClaims(store) as claims:
+        with SharedClaims(self.store) as claims, view:
             try:
                 tuning.start()
                 engine.run(tuning, launcher, [view, FailureNotes(store)], claims)
@@ -214,12 +166,21 @@ def _search(
                 shutil.rmtree(folder, ignore_errors=True)
         return engine.over
 
+    def _search(self, block: SweepSettings, launcher: RayLauncher) -> Search:
+        todo, study = self.todo, self.planner.study
+        return Search(
+            block,
+            todo.points,
+            todo.trials,
+            min(todo.trials, block.concurrency or _at_once(launcher, self.base)),
+            _longest(self.planner, block),
+            study.training.select_after,
+        )
 
-def _keeper(store: StepStore) -> Any:
-    def keep(steps: Sequence[Step]) -> None:
-        keep_inputs([step for step in steps if not store.is_done(step)], store)
-
-    return keep
+    def _keep_inputs(self, steps: Sequence[Step]) -> None:
+        """Nodes of another cluster may have no file of this machine."""
+        if self.planner.study.cluster.address is not None:
+            keep_inputs([step for step in steps if not self.store.is_done(step)], self.store)
 
 
 def _at_once(launcher: RayLauncher, base: Sequence[RunSpec]) -> int:

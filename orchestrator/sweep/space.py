@@ -58,6 +58,15 @@ class Range(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(f"{self.kind} needs whole ends, got {self.low:g} and {self.high:g}")
         return self
 
+    def rounded(self, value: float) -> float:
+        """A drawn ``value`` to six digits: a searcher gives a point back as it was but for the
+        last bits, and it must be found again.
+
+        >>> Range(kind="uniform", low=0.1, high=0.7).rounded(0.12345678)
+        0.123457
+        """
+        return value if self.is_whole else min(max(float(f"{value:.6g}"), self.low), self.high)
+
     @property
     def is_log(self) -> bool:
         """True if equal ratios are equally likely."""

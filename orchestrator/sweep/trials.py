@@ -22,7 +22,7 @@ from orchestrator.study_file import problem_in
 from orchestrator.sweep.naming import value_of, with_settings
 from orchestrator.sweep.records import Cost, Sweep, Trial
 from orchestrator.sweep.settings import SweepSettings
-from orchestrator.sweep.space import Settings, Values
+from orchestrator.sweep.space import Range, Settings, Value, Values
 from projection.errors import InputError
 from trainers.backbones import checkpoint_hash, resolve_checkpoint
 
@@ -138,7 +138,10 @@ class TrialPlanner:
         Raises:
             InputError: They do not go together.
         """
-        study = self.trial_study(drawn)
+        space = sweep_block(self.study).parameters
+        study = self.trial_study(
+            {name: _rounded(space.get(name), value) for name, value in drawn.items()}
+        )
         return {name: value_of(study, name) for name in sorted(drawn)}
 
     def trial_study(self, settings: Settings) -> Study:
@@ -180,6 +183,12 @@ class TrialPlanner:
         parameter = sweep_block(self.study).parameters.get(ROUNDS)
         values = parameter.values if isinstance(parameter, Values) else ()
         return tuple(sorted(int(value) for value in values))
+
+
+def _rounded(parameter: Range | Values | None, value: Value) -> Value:
+    if isinstance(parameter, Range) and isinstance(value, int | float):
+        return parameter.rounded(value)
+    return value
 
 
 def steps_of(specs: Sequence[RunSpec]) -> list[Step]:
