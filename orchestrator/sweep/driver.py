@@ -159,7 +159,7 @@ class SweepWork:
         with SharedClaims(self.store) as claims, view:
             try:
                 tuning.start()
-                engine.run(tuning, launcher, [view, FailureNotes(store)], claims)
+                engine.run(tuning, launcher, [view, FailureNotes(self.store)], claims)
             finally:
                 tuning.end()
                 launcher.cancel()
