@@ -36,7 +36,7 @@ def store() -> None:
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def ls(store: str, kind: tuple[str, ...], state: tuple[str, ...], form: str) -> None:
-    """List steps: done, broken, partial, leased, quarantined; the latest last."""
+    """List steps: done, broken, partial, leased, failed, quarantined; the latest last."""
     found = [
         entry
         for entry in entries(existing(store))
@@ -94,8 +94,8 @@ def gc(
 ) -> None:
     """Remove what no STUDY given needs, what broke, and what attempts left that ended.
 
-    What a driver computes or reads now always stays. Give --set as for `xlwarm run`: other settings
-    are other steps.
+    What a driver computes or reads now always stays, and so does what a trial of a sweep needs.
+    Give --set as for `xlwarm run`: other settings are other steps.
     """
     if bool(studies) == all_partial:
         raise InputError(
@@ -103,6 +103,7 @@ def gc(
             "finished steps"
         )
     from orchestrator.inputs import inputs_of
+    from orchestrator.sweep.records import steps_in_use
 
     steps = existing(store)
     plans = [plan_of(study, overrides, None) for study in studies]
@@ -111,7 +112,7 @@ def gc(
         for plan in plans
         for name in (*(step.fingerprint for step in plan.steps), *inputs_of(plan.steps))
     }
-    found = garbage(steps, needed if studies else None)
+    found = garbage(steps, needed | steps_in_use(steps.files) if studies else None)
     for one in found:
         click.echo(f"{'removed' if yes else 'would remove'}  {one.name}  {one.why}")
         if yes:

@@ -1,5 +1,6 @@
 """Computing steps in this process, without Ray: for tests and for looking at one step."""
 
+import platform
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from orchestrator.schedule import Demand, Nodes, Resources
 from orchestrator.steps.base import Step, Surroundings, WarmupJob, perform
 from orchestrator.store import BrokenStepError, StepStore
 from projection.errors import InputError
-from trainers.errors import TrainingDivergedError
+from trainers.errors import TrainingDivergedError, TrainingStoppedError
 
 if TYPE_CHECKING:
     from trainers.flat import Layout
@@ -28,10 +29,12 @@ def attempt(
         step: Whose needs are done.
         around: Where it runs.
         is_loss: True for what another attempt may well survive. Bad input and a training that
-            diverged never are.
+            diverged never are; one that was stopped always is.
     """
     try:
         perform(step, around)
+    except TrainingStoppedError:
+        return Failure("it was no longer wanted", "none", lost=True)
     except BrokenStepError as error:
         return Failure(str(error), _log(step, around), lost=True, broken=error.fingerprint)
     except Exception as error:
@@ -42,14 +45,14 @@ def attempt(
 
 
 def _log(step: Step, around: Surroundings) -> str:
-    """Write the traceback; the path of the log, or why there is none."""
+    """Write the traceback; where the log is, or why there is none."""
     log = around.store.log_path(step)
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(f"{step.title()}\n{step.fingerprint}\n\n{traceback.format_exc()}")
     except OSError as error:
         return f"none; it could not be written ({error})"
-    return str(log)
+    return str(log) if around.store.local else f"{log} on {platform.node()}"
 
 
 @contextmanager
@@ -94,6 +97,9 @@ class InProcessLauncher:
     def submit(self, step: Step) -> None:
         """Compute ``step``."""
         self._ended.append((step, attempt(step, self._around)))
+
+    def stop(self, step: Step) -> None:
+        """It has ended already."""
 
     def collect(self, timeout: float) -> Sequence[tuple[Step, Failure | None]]:
         """What was submitted since the last call."""
