@@ -24,7 +24,7 @@ from experiments.reports.figures import Drawing, side_by_side
 from experiments.reports.mistakes import fate_drawings
 from experiments.reports.scores import difference_drawings, score_drawings
 from orchestrator.plan import Plan, make_plan
-from orchestrator.store import StepStore, open_store
+from orchestrator.store import StepStore, open_store, snapshot
 from orchestrator.study import Study as StudySettings
 from orchestrator.study_file import read_study
 from projection.errors import InputError
@@ -118,7 +118,7 @@ class Study:
         """One row a strategy, language and seed that is done; columns: ``frames.COLUMNS`` and the
         F1 and gold spans of every label.
         """
-        return result_frame(self.plan, self.store)
+        return result_frame(self.plan, snapshot(self.store))
 
     def missing(self) -> "DataFrame":
         """Strategy, language and seed of every result that is not done."""
@@ -166,7 +166,7 @@ class Study:
 
     def _evidence(self, baseline: str | None = None) -> Evidence:
         """Read anew: another process may have computed more."""
-        return Evidence(self.plan, self.store, self._command, baseline)
+        return Evidence(self.plan, snapshot(self.store), self._command, baseline)
 
 
 PLOTS: Mapping[str, Callable[[Evidence], Iterable[Drawing]]] = MappingProxyType(

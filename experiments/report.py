@@ -14,7 +14,7 @@ from experiments.reports.latex import render_latex
 from experiments.reports.page import render_page
 from experiments.reports.study_report import study_report
 from experiments.reports.text import render_text
-from orchestrator.store import open_store
+from orchestrator.store import open_store, snapshot
 from projection.errors import InputError
 
 FORMATS: Mapping[str, Callable[[Evidence], str]] = MappingProxyType(
@@ -63,7 +63,7 @@ def report(
         raise InputError(f"--baseline {baseline}: the study has {known}")
 
     command = run_command(study_file, overrides, only)
-    evidence = Evidence(plan, open_store(store), command, baseline)
+    evidence = Evidence(plan, snapshot(open_store(store)), command, baseline)
     text = FORMATS[format_name](evidence)
     if out:
         out.write_text(text, encoding="utf-8")
