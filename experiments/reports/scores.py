@@ -19,7 +19,7 @@ def summary(evidence: Evidence) -> Section:
     marked = frozenset(
         (one.strategy, one.column) for one in evidence.comparisons if one.is_significant
     )
-    note = f"{SIGNIFICANT} differs from {_what(evidence)}: p < .05, corrected." if marked else ""
+    note = _note(evidence, f"{SIGNIFICANT} differs from {_what(evidence)}") if marked else ""
     seeds = Figure(
         "seeds",
         "F1 of every seed (dots) and their mean (bar), by language",
@@ -32,6 +32,11 @@ def summary(evidence: Evidence) -> Section:
         tuple(_words(evidence)),
         (result_table(evidence.study, evidence.found, marked, note), *drawn),
     )
+
+
+def _note(evidence: Evidence, mark: str) -> str:
+    models = "" if len(evidence.study.seeds) > 1 else " One seed: the models differ, not more."
+    return f"{mark}: p < .05, corrected.{models}"
 
 
 def _what(evidence: Evidence) -> str:
@@ -57,8 +62,8 @@ def _words(evidence: Evidence) -> Iterator[str]:
     yield f"{winner} has the highest average, {score.mean:.2f}{_against(against)}."
     if len(study.seeds) == 1:
         yield (
-            "One seed: differences between seeds are often as large as those between strategies, "
-            "and nothing here says how large they are."
+            "One seed: seeds often differ as much as strategies do, and nothing here says how "
+            "much; what is significant is so of these models alone."
         )
 
 
@@ -144,9 +149,9 @@ def differences(evidence: Evidence) -> Section:
 def _method(evidence: Evidence) -> str:
     several = len(evidence.study.seeds) > 1
     t = (
-        "p over seeds: Student's paired t. The larger of both counts"
+        "p over seeds: Student's paired t. The larger of both is"
         if several
-        else "With one seed there is no test over seeds, so nothing follows for others. p counts"
+        else "With one seed there is none over seeds, so nothing follows for others. It is"
     )
     return (
         f"Each strategy is compared with {_what(evidence)} over the seeds that both have. "
@@ -179,7 +184,7 @@ def _difference_table(evidence: Evidence) -> Table:
             "p corrected",
         ),
         tuple(rows),
-        f"{SIGNIFICANT} p < .05, corrected.",
+        _note(evidence, SIGNIFICANT),
     )
 
 
