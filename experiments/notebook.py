@@ -10,7 +10,7 @@ study.plot("differences")
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from experiments.reports.evidence import Evidence
 from experiments.reports.figures import Drawing, side_by_side
 from experiments.reports.mistakes import fate_drawings
 from experiments.reports.scores import difference_drawings, score_drawings
+from experiments.reports.significance import Comparison
 from orchestrator.plan import Plan, make_plan
 from orchestrator.store import StepStore, open_store, snapshot
 from orchestrator.study import Study as StudySettings
@@ -137,8 +138,9 @@ class Study:
         from pandas import DataFrame
 
         compared = self._evidence(baseline).comparisons
-        frame = DataFrame([asdict(one) | {"significant": one.is_significant} for one in compared])
-        return frame.rename(columns={"column": "language"})
+        rows = [asdict(one) | {"significant": one.is_significant} for one in compared]
+        names = [*(field.name for field in fields(Comparison)), "significant"]
+        return DataFrame(rows, columns=names).rename(columns={"column": "language"})
 
     def plot(self, what: str = "scores", *, baseline: str | None = None) -> "Figure":
         """A matplotlib figure: ``scores``, ``differences``, ``errors`` or ``curves`` (with and

@@ -19,13 +19,14 @@ from projection.errors import InputError
 
 FORMATS: Mapping[str, Callable[[Evidence], str]] = MappingProxyType(
     {
-        "text": lambda evidence: render_text(study_report(evidence), "text"),
+        "text": lambda evidence: render_text(study_report(evidence), "text", colour=True),
         "markdown": lambda evidence: render_text(study_report(evidence), "markdown"),
         "latex": lambda evidence: render_latex(study_report(evidence)),
         "csv": lambda evidence: as_csv(result_frame(evidence.plan, evidence.store)),
         "html": lambda evidence: render_page(study_report(evidence)),
     }
 )
+"""By name; text is for a terminal."""
 
 
 @click.command()
@@ -66,7 +67,7 @@ def report(
     evidence = Evidence(plan, snapshot(open_store(store)), command, baseline)
     text = FORMATS[format_name](evidence)
     if out:
-        out.write_text(text, encoding="utf-8")
+        out.write_text(click.unstyle(text), encoding="utf-8")
     else:
         click.echo(text, nl=False)
     if evidence.missing:

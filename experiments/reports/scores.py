@@ -58,8 +58,7 @@ def _words(evidence: Evidence) -> Iterator[str]:
             yield "No strategy has all languages of a seed yet, so none has an average."
         return
     score = evidence.scores[winner, AVERAGE]
-    against = evidence.comparison(winner, AVERAGE)
-    yield f"{winner} has the highest average, {score.mean:.2f}{_against(against)}."
+    yield f"{winner} has the highest average, {score.mean:.2f}{_against(evidence, winner)}."
     if len(study.seeds) == 1:
         yield (
             "One seed: seeds often differ as much as strategies do, and nothing here says how "
@@ -67,9 +66,11 @@ def _words(evidence: Evidence) -> Iterator[str]:
         )
 
 
-def _against(one: Comparison | None) -> str:
+def _against(evidence: Evidence, winner: str) -> str:
+    one = evidence.comparison(winner, AVERAGE)
     if one is None:
-        return ", and has no other strategy to be compared with or is itself the baseline"
+        is_baseline = evidence.baselines.get(AVERAGE) == winner
+        return ", and is itself the baseline" if is_baseline else ""
     low, high = one.interval
     verdict = "significant" if one.is_significant else "not significant"
     return (
