@@ -149,17 +149,17 @@ def differences(evidence: Evidence) -> Section:
 
 def _method(evidence: Evidence) -> str:
     several = len(evidence.study.seeds) > 1
-    t = (
-        "p over seeds: Student's paired t. The larger of both is"
+    over_seeds = (
+        "p over seeds: Student's paired t. p corrected: the larger of both"
         if several
-        else "With one seed there is none over seeds, so nothing follows for others. It is"
+        else "There is no test over one seed, so nothing follows for others. p corrected: that"
     )
     return (
         f"Each strategy is compared with {_what(evidence)} over the seeds that both have. "
         "p over sentences: approximate randomisation of whole sentences (all seeds together), "
-        f"{EXCHANGES:,} exchanges, micro-F1 (Noreen 1989; Yeh 2000). {t}, corrected by Holm (1979) "
-        f"for {len(evidence.comparisons)} comparisons. Intervals: paired Multi-Bootstrap over "
-        f"sentences{' and seeds' if several else ''}, {DRAWS:,} draws (Sellam et al. 2022)."
+        f"{EXCHANGES:,} exchanges, micro-F1 (Noreen 1989; Yeh 2000). {over_seeds}, for "
+        f"{len(evidence.comparisons)} comparisons (Holm 1979). Intervals: paired Multi-Bootstrap "
+        f"over sentences{' and seeds' if several else ''}, {DRAWS:,} draws (Sellam et al. 2022)."
     )
 
 
