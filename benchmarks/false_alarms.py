@@ -7,16 +7,8 @@ A test that is right is wrong in at most 5 % of the studies, and 95 % of the int
 
 import numpy as np
 
-from experiments.reports.significance import (
-    INTERVAL,
-    Counts,
-    Pair,
-    bootstrapped,
-    differences,
-    exchanged,
-    p_over_seeds,
-    p_over_sentences,
-)
+from experiments.reports.resampling import Counts, Pair, bootstrapped, differences, exchanged
+from experiments.reports.significance import INTERVAL, p_over_seeds, p_over_sentences
 
 STUDIES, SENTENCES, RESAMPLES = 200, 300, 1000
 

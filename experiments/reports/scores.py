@@ -6,7 +6,8 @@ from experiments.reports.document import Cell, Figure, Section, Table, number
 from experiments.reports.evidence import Evidence
 from experiments.reports.figures import Dots, Drawing, Interval, dots, intervals, panels
 from experiments.reports.paper_numbers import PaperScores, paper_scores
-from experiments.reports.significance import DRAWS, EXCHANGES, Comparison
+from experiments.reports.resampling import DRAWS, EXCHANGES
+from experiments.reports.significance import Comparison
 from experiments.tables import SIGNIFICANT, result_table, wanted
 from orchestrator.results import AVERAGE, seed_scores
 from orchestrator.results import Cell as Score
