@@ -10,7 +10,7 @@ study.plot("differences")
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -23,8 +23,9 @@ from experiments.reports.evidence import Evidence
 from experiments.reports.figures import Drawing, side_by_side
 from experiments.reports.mistakes import fate_drawings
 from experiments.reports.scores import difference_drawings, score_drawings
+from experiments.reports.significance import Comparison
 from orchestrator.plan import Plan, make_plan
-from orchestrator.store import StepStore, open_store
+from orchestrator.store import StepStore, open_store, snapshot
 from orchestrator.study import Study as StudySettings
 from orchestrator.study_file import read_study
 from projection.errors import InputError
@@ -118,7 +119,7 @@ class Study:
         """One row a strategy, language and seed that is done; columns: ``frames.COLUMNS`` and the
         F1 and gold spans of every label.
         """
-        return result_frame(self.plan, self.store)
+        return result_frame(self.plan, snapshot(self.store))
 
     def missing(self) -> "DataFrame":
         """Strategy, language and seed of every result that is not done."""
@@ -137,8 +138,9 @@ class Study:
         from pandas import DataFrame
 
         compared = self._evidence(baseline).comparisons
-        frame = DataFrame([asdict(one) | {"significant": one.is_significant} for one in compared])
-        return frame.rename(columns={"column": "language"})
+        rows = [asdict(one) | {"significant": one.is_significant} for one in compared]
+        names = [*(field.name for field in fields(Comparison)), "significant"]
+        return DataFrame(rows, columns=names).rename(columns={"column": "language"})
 
     def plot(self, what: str = "scores", *, baseline: str | None = None) -> "Figure":
         """A matplotlib figure: ``scores``, ``differences``, ``errors`` or ``curves`` (with and
@@ -166,7 +168,7 @@ class Study:
 
     def _evidence(self, baseline: str | None = None) -> Evidence:
         """Read anew: another process may have computed more."""
-        return Evidence(self.plan, self.store, self._command, baseline)
+        return Evidence(self.plan, snapshot(self.store), self._command, baseline)
 
 
 PLOTS: Mapping[str, Callable[[Evidence], Iterable[Drawing]]] = MappingProxyType(

@@ -14,18 +14,19 @@ from experiments.reports.latex import render_latex
 from experiments.reports.page import render_page
 from experiments.reports.study_report import study_report
 from experiments.reports.text import render_text
-from orchestrator.store import open_store
+from orchestrator.store import open_store, snapshot
 from projection.errors import InputError
 
 FORMATS: Mapping[str, Callable[[Evidence], str]] = MappingProxyType(
     {
-        "text": lambda evidence: render_text(study_report(evidence), "text"),
+        "text": lambda evidence: render_text(study_report(evidence), "text", colour=True),
         "markdown": lambda evidence: render_text(study_report(evidence), "markdown"),
         "latex": lambda evidence: render_latex(study_report(evidence)),
         "csv": lambda evidence: as_csv(result_frame(evidence.plan, evidence.store)),
         "html": lambda evidence: render_page(study_report(evidence)),
     }
 )
+"""By name; text is for a terminal."""
 
 
 @click.command()
@@ -97,10 +98,10 @@ def report(
         raise InputError(f"--baseline {baseline}: the study has {known}")
 
     command = run_command(study_file, overrides, only)
-    evidence = Evidence(plan, open_store(store), command, baseline)
+    evidence = Evidence(plan, snapshot(open_store(store)), command, baseline)
     text = FORMATS[format_name](evidence)
     if out:
-        out.write_text(text, encoding="utf-8")
+        out.write_text(click.unstyle(text), encoding="utf-8")
     else:
         click.echo(text, nl=False)
     if evidence.missing:

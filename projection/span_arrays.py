@@ -4,7 +4,7 @@ A report reads hundreds of prediction files of thousands of sentences each; as
 :class:`~projection.records.Span` objects they would take minutes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from projection.records import Sentence
 
 Ints = NDArray[np.int64]
 
-_END, _OUTSIDE = b"", b"O"
+_UNKNOWN, _END, _OUTSIDE, _FIRST = -1, 0, 1, 2
+"""What a row says: no tag of the labels, a sentence ends, ``O``, and from here two a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +87,19 @@ def read_span_arrays(path: Path, labels: Sequence[str]) -> SpanArrays:
         InputError: It is no such file: a tag is neither O nor B- or I- with one of ``labels``, or
             an I- continues nothing.
     """
-    tags = [row.rpartition(b"\t")[2] for row in read_bytes(path).split(b"\n")[:-1]]
-    known = {_END: 0, _OUTSIDE: 1}
-    for label in labels:
-        known |= {f"B-{label}".encode(): len(known), f"I-{label}".encode(): len(known) + 1}
-    try:
-        codes = np.fromiter(map(known.__getitem__, tags), dtype=np.int64, count=len(tags))
-    except KeyError as error:
+    content = read_bytes(path)
+    codes = _codes(content, _numbered(labels))
+    if (codes == _UNKNOWN).any():
+        tag = content.split(b"\n")[int(np.argmax(codes == _UNKNOWN))].rpartition(b"\t")[2]
         raise InputError(
-            f"{path}: {error.args[0].decode(errors='replace')!r} is no tag of "
-            f"{' '.join(labels)} in IOB2"
-        ) from None
-    begins, inside = (codes >= 2) & (codes % 2 == 0), (codes >= 2) & (codes % 2 == 1)
+            f"{path}: {tag.decode(errors='replace')!r} is no tag of {' '.join(labels)} in IOB2"
+        )
+    begins = (codes >= _FIRST) & (codes % 2 == 0)
+    inside = (codes >= _FIRST) & (codes % 2 == 1)
     starts, ends = _bounds(begins, inside)
     if int((ends - starts - 1).sum()) != int(inside.sum()):
         raise InputError(f"{path}: a tag I- continues nothing")
-    breaks = np.flatnonzero(codes == 0)
+    breaks = np.flatnonzero(codes == _END)
     first = np.concatenate([[0], breaks[:-1] + 1]).astype(np.int64)
     sentence = np.searchsorted(breaks, starts)
     return SpanArrays(
@@ -111,6 +109,30 @@ def read_span_arrays(path: Path, labels: Sequence[str]) -> SpanArrays:
         codes[starts] // 2 - 1,
         breaks - first,
     )
+
+
+def _numbered(labels: Sequence[str]) -> dict[bytes, int]:
+    """Codes of the tags that begin and continue spans: ``B-`` even, ``I-`` odd."""
+    tags = [f"{prefix}-{label}".encode() for label in labels for prefix in "BI"]
+    return {tag: _FIRST + k for k, tag in enumerate(tags)}
+
+
+def _codes(content: bytes, known: Mapping[bytes, int]) -> Ints:
+    """What every row says; all rows are compared with a tag at once, byte by byte."""
+    text = np.frombuffer(content, dtype=np.uint8)
+    ends = np.flatnonzero(text == ord("\n"))
+    starts = np.append(0, ends[:-1] + 1)[: len(ends)]
+    codes = np.full(len(ends), _UNKNOWN, dtype=np.int64)
+    codes[starts == ends] = _END
+    for tag, code in {b"O": _OUTSIDE, **known}.items():
+        left = np.flatnonzero(codes == _UNKNOWN)
+        tail = b"\t" + tag
+        at = ends[left] - len(tail)
+        same = at >= starts[left]
+        for k, byte in enumerate(tail):
+            same &= text[at + k] == byte
+        codes[left[same]] = code
+    return codes
 
 
 def _bounds(begins: NDArray[np.bool_], inside: NDArray[np.bool_]) -> tuple[Ints, Ints]:

@@ -8,19 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments.reports.significance import (
-    Counts,
-    Pair,
-    Question,
-    answer,
-    bootstrapped,
-    differences,
-    exchanged,
-    f1,
-    holm,
-    p_over_seeds,
-    p_over_sentences,
-)
+from experiments.reports.resampling import Counts, Pair, bootstrapped, differences, exchanged, f1
+from experiments.reports.significance import Question, answer, holm, p_over_seeds, p_over_sentences
 from tests.generators import law
 
 SENTENCES = 9

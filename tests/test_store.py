@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from orchestrator.store import BrokenStepError, StepStore, StoreRefusedError
+from orchestrator.store import BrokenStepError, StepStore, StoreRefusedError, snapshot
 from orchestrator.store import patience as patience_module
 from orchestrator.store.files import Files, LocalFiles
 from orchestrator.store.step_store import QUARANTINE, WHY
@@ -353,3 +353,13 @@ def test_half_a_file_is_never_listed_in_a_folder(tmp_path: Path) -> None:
     files.write("leases/one", b"1")
     (tmp_path / "leases" / ".two.abc").write_bytes(b"being written")
     assert files.names("leases") == ["one"]
+
+
+def test_a_snapshot_keeps_what_it_saw_of_a_step_and_the_next_one_sees_more(
+    store: StepStore,
+) -> None:
+    seen = snapshot(store)
+    assert not seen.is_done(STEP)
+    store.write(STEP, _fill)
+    assert not seen.is_done(STEP)
+    assert snapshot(store).outputs(STEP) == {"f1": 50.0}

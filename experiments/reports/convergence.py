@@ -43,7 +43,7 @@ def convergence(evidence: Evidence) -> Section | None:
             Figure(
                 "convergence",
                 "Lines are means over models (seeds), bands go from the lowest to the highest",
-                lambda: panels("curves", curve_drawings(evidence)),
+                lambda: panels("curves", _drawings(evidence, pairs)),
             ),
             _table(courses, first),
         ),
@@ -110,7 +110,11 @@ def _table(courses: Mapping[str, Course], first: int) -> Table:
 
 def curve_drawings(evidence: Evidence) -> Iterator[Drawing]:
     """Dev F1 and training loss of each pair of a cold and a warm strategy."""
-    for pair in _trained_pairs(evidence):
+    return _drawings(evidence, _trained_pairs(evidence))
+
+
+def _drawings(evidence: Evidence, pairs: Iterable[dict[str, Course]]) -> Iterator[Drawing]:
+    for pair in pairs:
         for what, label in (("dev_f1", "source dev F1 (%)"), ("loss", "training loss")):
             lines = [
                 _curve(name, evidence.look(name), getattr(course, what))

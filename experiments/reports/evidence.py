@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from experiments.reports.significance import Comparison, Counts, Pair, Question, answer
+from experiments.reports.resampling import Counts, Pair
+from experiments.reports.significance import Comparison, Question, answer
 from orchestrator.plan import Plan
 from orchestrator.predictions import TestSet, read_predictions
 from orchestrator.results import AVERAGE, Cell, RunResult, cells, results

@@ -6,7 +6,8 @@ from experiments.reports.document import Cell, Figure, Section, Table, number
 from experiments.reports.evidence import Evidence
 from experiments.reports.figures import Dots, Drawing, Interval, dots, intervals, panels
 from experiments.reports.paper_numbers import PaperScores, paper_scores
-from experiments.reports.significance import DRAWS, EXCHANGES, Comparison
+from experiments.reports.resampling import DRAWS, EXCHANGES
+from experiments.reports.significance import Comparison
 from experiments.tables import SIGNIFICANT, result_table, wanted
 from orchestrator.results import AVERAGE, seed_scores
 from orchestrator.results import Cell as Score
@@ -19,7 +20,7 @@ def summary(evidence: Evidence) -> Section:
     marked = frozenset(
         (one.strategy, one.column) for one in evidence.comparisons if one.is_significant
     )
-    note = f"{SIGNIFICANT} differs from {_what(evidence)}: p < .05, corrected." if marked else ""
+    note = _note(evidence, f"{SIGNIFICANT} differs from {_what(evidence)}") if marked else ""
     seeds = Figure(
         "seeds",
         "F1 of every seed (dots) and their mean (bar), by language",
@@ -32,6 +33,11 @@ def summary(evidence: Evidence) -> Section:
         tuple(_words(evidence)),
         (result_table(evidence.study, evidence.found, marked, note), *drawn),
     )
+
+
+def _note(evidence: Evidence, mark: str) -> str:
+    models = "" if len(evidence.study.seeds) > 1 else " One seed: the models differ, not more."
+    return f"{mark}: p < .05, corrected.{models}"
 
 
 def _what(evidence: Evidence) -> str:
@@ -53,18 +59,19 @@ def _words(evidence: Evidence) -> Iterator[str]:
             yield "No strategy has all languages of a seed yet, so none has an average."
         return
     score = evidence.scores[winner, AVERAGE]
-    against = evidence.comparison(winner, AVERAGE)
-    yield f"{winner} has the highest average, {score.mean:.2f}{_against(against)}."
+    yield f"{winner} has the highest average, {score.mean:.2f}{_against(evidence, winner)}."
     if len(study.seeds) == 1:
         yield (
-            "One seed: differences between seeds are often as large as those between strategies, "
-            "and nothing here says how large they are."
+            "One seed: seeds often differ as much as strategies do, and nothing here says how "
+            "much; what is significant is so of these models alone."
         )
 
 
-def _against(one: Comparison | None) -> str:
+def _against(evidence: Evidence, winner: str) -> str:
+    one = evidence.comparison(winner, AVERAGE)
     if one is None:
-        return ", and has no other strategy to be compared with or is itself the baseline"
+        is_baseline = evidence.baselines.get(AVERAGE) == winner
+        return ", and is itself the baseline" if is_baseline else ""
     low, high = one.interval
     verdict = "significant" if one.is_significant else "not significant"
     return (
@@ -143,17 +150,17 @@ def differences(evidence: Evidence) -> Section:
 
 def _method(evidence: Evidence) -> str:
     several = len(evidence.study.seeds) > 1
-    t = (
-        "p over seeds: Student's paired t. The larger of both counts"
+    over_seeds = (
+        "p over seeds: Student's paired t. p corrected: the larger of both"
         if several
-        else "With one seed there is no test over seeds, so nothing follows for others. p counts"
+        else "There is no test over one seed, so nothing follows for others. p corrected: that"
     )
     return (
         f"Each strategy is compared with {_what(evidence)} over the seeds that both have. "
         "p over sentences: approximate randomisation of whole sentences (all seeds together), "
-        f"{EXCHANGES:,} exchanges, micro-F1 (Noreen 1989; Yeh 2000). {t}, corrected by Holm (1979) "
-        f"for {len(evidence.comparisons)} comparisons. Intervals: paired Multi-Bootstrap over "
-        f"sentences{' and seeds' if several else ''}, {DRAWS:,} draws (Sellam et al. 2022)."
+        f"{EXCHANGES:,} exchanges, micro-F1 (Noreen 1989; Yeh 2000). {over_seeds}, for "
+        f"{len(evidence.comparisons)} comparisons (Holm 1979). Intervals: paired Multi-Bootstrap "
+        f"over sentences{' and seeds' if several else ''}, {DRAWS:,} draws (Sellam et al. 2022)."
     )
 
 
@@ -179,7 +186,7 @@ def _difference_table(evidence: Evidence) -> Table:
             "p corrected",
         ),
         tuple(rows),
-        f"{SIGNIFICANT} p < .05, corrected.",
+        _note(evidence, SIGNIFICANT),
     )
 
 

@@ -19,19 +19,19 @@ TABLE_WIDTH = 1000
 TEXT_WIDTH = 100
 
 
-def render_text(document: Document, format_name: str) -> str:
-    """All of ``document``; ``format_name`` is one of :data:`BOXES`."""
+def render_text(document: Document, format_name: str, *, colour: bool = False) -> str:
+    """All of ``document``; ``format_name`` is one of :data:`BOXES`, ``colour`` is for terminals."""
     parts = [_heading(document.title, 1, format_name)]
-    parts += [_section(section, format_name) for section in document.sections]
+    parts += [_section(section, format_name, colour) for section in document.sections]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(section: Section, format_name: str) -> str:
+def _section(section: Section, format_name: str, colour: bool) -> str:
     parts = [_heading(section.title, 2, format_name)]
     parts += [_paragraph(one, format_name) for one in section.paragraphs]
     for table in section.tables:
         parts.append(_paragraph(f"{table.caption}.", format_name))
-        parts.append(render_table(table, format_name))
+        parts.append(render_table(table, format_name, colour=colour))
     if section.code:
         parts.append("\n".join(f"    {line}".rstrip() for line in section.code.splitlines()))
     return "\n\n".join(parts)

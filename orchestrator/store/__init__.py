@@ -2,14 +2,17 @@
 
 from orchestrator.store.contents import DONE, RECORD
 from orchestrator.store.patience import StoreRefusedError
+from orchestrator.store.snapshot import Snapshot, snapshot
 from orchestrator.store.step_store import BrokenStepError, StepStore, Stored, open_store
 
 __all__ = [
     "DONE",
     "RECORD",
     "BrokenStepError",
+    "Snapshot",
     "StepStore",
     "StoreRefusedError",
     "Stored",
     "open_store",
+    "snapshot",
 ]
