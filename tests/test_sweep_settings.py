@@ -45,6 +45,7 @@ def line_of(folder: Path, text: str) -> int:
         ({LR: {"uniform": [0.1, 2]}}, "should be less than 1, got 2"),
         ({"warmup.outer_optimizer": ["adam", "lion"]}, "got 'lion'"),
         ({LR: "all"}, "expected a list of values"),
+        ({LR: {"log_uniform": [0.1, 0.2]}}, "expected a list of values"),
         ({"cluster.warmup_workers": [1, 2]}, "a sweep cannot vary it: it says where steps run"),
         ({"seeds": [1, 2]}, "they belong to every trial: sweep.seeds"),
         ({"data.dev_share": [0.1]}, "scores on different development sets cannot be compared"),
@@ -166,6 +167,17 @@ def test_a_study_without_a_sweep_and_a_ray_client_are_refused(
     study = str(write_study(tmp_path, tiny_bert, sweep={"parameters": {LR: [0.1]}}))
     refused = CliRunner().invoke(sweep, [study, "--address", "ray://head:10001"])
     assert "Ray Tune cannot search through a Ray Client" in str(refused.exception)
+
+
+def test_the_command_line_replaces_what_is_tried_for_a_setting(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    study = write_study(tmp_path, tiny_bert, sweep={"parameters": {LR: [0.1], "warmup.steps": [5]}})
+    block = read_study(study, [f"sweep.parameters.{LR}=[0.2, 0.3]"]).sweep
+    assert list(grid(block.parameters)) == [
+        {LR: 0.2, "warmup.steps": 5},
+        {LR: 0.3, "warmup.steps": 5},
+    ]
 
 
 def test_yaml_numbers_without_a_point_are_numbers() -> None:
