@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
@@ -127,7 +128,7 @@ def compare(task: str, inputs: Sequence[Input], sizes: Iterable[CorpusSize]) -> 
     if task not in TABLES:
         return []
     table, found = TABLES[task], list(sizes)
-    printed = _paper("numbers.yaml")[table.key]
+    printed = read_paper("numbers.yaml")[table.key]
     compared = []
     for language in dict.fromkeys(one.language for one in found):
         for split, numbers in printed.get(language, {}).items():
@@ -152,11 +153,13 @@ def _counts(sizes: Sequence[CorpusSize], has_predicates: bool) -> tuple[int, int
 
 
 def _reason(table: str, of: str, corpus: str, here: int) -> str | None:
-    for known in _paper("differences.yaml"):
+    for known in read_paper("differences.yaml"):
         if (known["table"], known["of"]) == (table, of) and known["here"].get(corpus) == here:
             return str(known["because"])
     return None
 
 
-def _paper(name: str) -> Any:
+@cache
+def read_paper(name: str) -> Any:
+    """What a YAML file beside the paper's studies holds."""
     return yaml.safe_load((files("experiments") / "paper" / name).read_text(encoding="utf-8"))

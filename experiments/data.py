@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.corpus_sizes import DEV, TEST, TRAIN, Comparison, CorpusSize, compare, size_of
-from experiments.tables import BOXES
+from experiments.reports.text import BOXES
 from orchestrator.study import Study
 from orchestrator.study_data import StudyData
 from orchestrator.study_file import read_study

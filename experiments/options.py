@@ -31,6 +31,13 @@ set_option = click.option(
 )
 
 
+OWN_SWEEP = "its own"
+"""Value of ``--from-sweep`` that names no sweep."""
+
+STORE_DATABASE = "in the store"
+"""Value of ``--log`` that names no tracking server."""
+
+
 def study_options(command: Command) -> Command:
     """STUDY, ``--set``, ``--only`` and ``--store``."""
     for decorate in (
@@ -56,3 +63,8 @@ def study_of(study_file: Path, overrides: tuple[str, ...], only: str | None) -> 
 
     chosen = (f"strategies=[{only}]",) if only else ()
     return read_study(study_file, [*overrides, *chosen])
+
+
+def swept_study_of(study_file: Path, overrides: tuple[str, ...], only: str | None) -> "Study":
+    """A study whose sweep is meant, of the strategy ``only`` if there is one."""
+    return study_of(study_file, (*overrides, *([f"sweep.strategy={only}"] if only else [])), None)

@@ -36,7 +36,7 @@ def store() -> None:
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def ls(store: str, kind: tuple[str, ...], state: tuple[str, ...], form: str) -> None:
-    """List steps: done, broken, partial, leased, quarantined; the latest last."""
+    """List steps: done, broken, partial, leased, failed, quarantined; the latest last."""
     found = [
         entry
         for entry in entries(existing(store))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from experiments.options import set_option, store_option, study_of
+from experiments.options import set_option, store_option, swept_study_of
 from orchestrator.environment import is_job_address, prepare_ray, prepare_tune
 from projection.errors import InputError
 
@@ -46,9 +46,7 @@ def sweep(
     """
     if address:
         overrides = (*overrides, f"cluster.address={address}")
-    if only:
-        overrides = (*overrides, f"sweep.strategy={only}")
-    study = study_of(study_file, overrides, None)
+    study = swept_study_of(study_file, overrides, only)
     _refuse_what_cannot_run(study, yes)
     if is_job_address(study.cluster.address):
         return _sweep_as_job(study, store, tracking)
@@ -98,8 +96,26 @@ def _sweep_here(study: "Study", store: str, tracking: str | None) -> int:
     uri = tracking or default_tracking(steps.root)
     ended = run_sweep(study, steps, uri, Console(stderr=True))
     _say_how_it_ended(ended)
+    _log_report(ended, uri)
     click.echo(f"MLflow: {uri} (mlflow ui --backend-store-uri {uri})")
     return 1 if any(trial.state == "failed" for trial in ended.trials) else 0
+
+
+def _log_report(ended: "SweepRun", uri: str) -> None:
+    """Tables and drawings beside the sweep's run; a server that is away costs nothing."""
+    from experiments.reports.sweep_report import logged_files
+    from orchestrator.sweep.artefacts import log_report
+
+    if ended.tracking_problem:
+        return
+    try:
+        log_report(uri, ended.sweep, logged_files(ended.sweep, ended.trials))
+    except Exception as error:  # whatever a server says
+        click.echo(
+            f"the report is not in MLflow ({type(error).__name__}: {error}); "
+            "`xlwarm report --sweep --log` puts it there",
+            err=True,
+        )
 
 
 def _say_how_it_ended(ended: "SweepRun") -> None:

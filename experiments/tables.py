@@ -1,83 +1,92 @@
 """The paper's table: strategies down, target languages and their average across."""
 
-import io
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
-from rich.box import MARKDOWN, SIMPLE, Box
-from rich.console import Console
-from rich.table import Table
-
+from experiments.reports.document import NOT_DONE, Cell, Table, number
+from experiments.reports.text import TEXT_WIDTH, render_table
 from orchestrator.plan import Plan
-from orchestrator.results import AVERAGE, Cell, RunResult, cells, results
+from orchestrator.results import AVERAGE, RunResult, cells, results
+from orchestrator.results import Cell as Score
 from orchestrator.store import StepStore
+from orchestrator.study import Study
 
-BOXES: Mapping[str, Box] = {"text": SIMPLE, "markdown": MARKDOWN}
-"""Formats of ``xlwarm report``."""
+SIGNIFICANT = "†"
+"""Mark of what differs from the baseline."""
 
 
-def result_table(plan: Plan, found: Sequence[RunResult], format_name: str) -> Table:
+def result_table(
+    study: Study,
+    found: Sequence[RunResult],
+    significant: frozenset[tuple[str, str]] = frozenset(),
+    note: str = "",
+) -> Table:
     """F1 in percent, mean over seeds and its standard deviation; the best of a column is bold.
 
     A cell with fewer seeds than the study has says how many; an empty one is not done.
+
+    Args:
+        study: Whose strategies and targets.
+        found: What is done.
+        significant: Strategy and column of cells that get a mark.
+        note: That explains the mark.
     """
-    study = plan.study
-    columns = [*study.targets, AVERAGE]
+    columns = (*study.targets, AVERAGE)
     scores = cells(found, study.targets)
     best = {
-        column: max(
-            (scores[s, column].mean for s in study.strategies if (s, column) in scores), default=0.0
-        )
+        column: max((scores[key].mean for key in scores if key[1] == column), default=0.0)
         for column in columns
     }
-    table = Table(box=BOXES[format_name])
-    table.add_column("strategy", no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column(f"{study.source} dev", justify="right", no_wrap=True)
-    for name in study.strategies:
-        row = [
-            _text(scores.get((name, column)), best[column], len(study.seeds), format_name)
-            for column in columns
-        ]
-        table.add_row(name, *row, _dev(found, name))
-    return table
+
+    def cell(name: str, column: str) -> Cell:
+        mark = SIGNIFICANT if (name, column) in significant else ""
+        return _cell(scores.get((name, column)), best[column], len(study.seeds), mark)
+
+    return Table(
+        "scores",
+        f"Exact span F1 (%), {study.source} to {', '.join(study.targets)}; mean over seeds and "
+        "standard deviation",
+        ("strategy", *columns, f"{study.source} dev"),
+        tuple(
+            (Cell(name), *(cell(name, column) for column in columns), _dev(found, name))
+            for name in study.strategies
+        ),
+        note,
+    )
 
 
-def _text(cell: Cell | None, best: float, num_seeds: int, format_name: str) -> str:
-    if cell is None:
-        return "-"
-    number = f"{cell.mean:.2f}"
-    if f"{best:.2f}" == number:
-        number = f"**{number}**" if format_name == "markdown" else f"[bold]{number}[/]"
-    spread = f" ± {cell.std:.2f}" if cell.seeds > 1 else ""
-    partial = f" ({cell.seeds} of {num_seeds} seeds)" if cell.seeds < num_seeds else ""
-    return number + spread + partial
+def _cell(score: Score | None, best: float, num_seeds: int, mark: str) -> Cell:
+    if score is None:
+        return Cell(NOT_DONE)
+    text = f"{score.mean:.2f}"
+    spread = f" ± {score.std:.2f}" if score.seeds > 1 else ""
+    partial = f" ({score.seeds} of {num_seeds} seeds)" if score.seeds < num_seeds else ""
+    return Cell(text, spread + partial, mark, f"{best:.2f}" == text, score.mean)
 
 
-def _dev(found: Sequence[RunResult], name: str) -> str:
-    models = {(r.seed, r.dev_f1) for r in found if r.strategy == name}
-    return f"{sum(f1 for _, f1 in models) / len(models):.2f}" if models else "-"
+def _dev(found: Sequence[RunResult], name: str) -> Cell:
+    models = {(one.seed, one.dev_f1) for one in found if one.strategy == name}
+    return number(sum(f1 for _, f1 in models) / len(models) if models else None)
 
 
 def render(plan: Plan, store: StepStore, format_name: str, *, colour: bool = False) -> str:
-    """The table of a study as text."""
-    found = results(plan, store)
-    wanted = sum(len(spec.evaluations) for spec in plan.specs)
-    out = io.StringIO()
-    console = Console(
-        file=out, width=120, force_terminal=colour, color_system="standard" if colour else None
-    )
-    console.print(result_table(plan, found, format_name))
-    study = plan.study
+    """The table of a study as text or Markdown, without comparisons: those take seconds."""
+    study, found = plan.study, results(plan, store)
     seeds = ", ".join(str(seed) for seed in study.seeds)
-    console.print(
+    said = (
         f"{study.name}: exact span F1 (%), {study.source} to {', '.join(study.targets)}, "
-        f"{study.backbone.name}, seeds {seeds}; {len(found)} of {wanted} results done."
+        f"{study.backbone.name}, seeds {seeds}; {len(found)} of {wanted(plan)} results done."
     )
-    return out.getvalue().strip("\n") + "\n"
+    table = render_table(result_table(study, found), format_name, colour=colour)
+    return f"{table}\n\n{fill(said, TEXT_WIDTH)}\n"
 
 
-def logged_tables(plan: Plan, store: StepStore) -> dict[str, str]:
+def wanted(plan: Plan) -> int:
+    """Results that the study asks for: strategies x seeds x languages."""
+    return sum(len(spec.evaluations) for spec in plan.specs)
+
+
+def logged_tables(plan: Plan, store: StepStore) -> Mapping[str, str]:
     """What is put beside a study in MLflow."""
     return {
         "report.txt": render(plan, store, "text"),

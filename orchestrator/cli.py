@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "experiments.sweep:sweep",
             "Search the settings of a study with Ray Tune, sharing warm-ups.",
         ),
+        "status": ("experiments.status:status", "Show what is done, running, missing, failed."),
         "report": ("experiments.report:report", "Show the results of a study."),
         "sync": ("experiments.run:sync", "Log a study's finished results to MLflow again."),
         "data": ("experiments.data:data", "Count a study's corpora, beside the paper's."),

@@ -9,10 +9,12 @@ from rich.console import Console
 from orchestrator.claims import SharedClaims
 from orchestrator.cluster import check_store, cluster
 from orchestrator.execute import Observer, Outcome, run_steps
+from orchestrator.failures import FailureNotes
 from orchestrator.inputs import keep_inputs
 from orchestrator.launcher import RayLauncher
 from orchestrator.plan import Plan
 from orchestrator.progress import ProgressView
+from orchestrator.steps.base import Step
 from orchestrator.store import StepStore
 from orchestrator.tracking import BackgroundTracking
 from projection.errors import InputError
@@ -36,7 +38,12 @@ def default_tracking(store: Path) -> str:
 
 
 def run_study(
-    plan: Plan, store: StepStore, tracking: str, render: Render, console: Console
+    plan: Plan,
+    store: StepStore,
+    tracking: str,
+    render: Render,
+    console: Console,
+    steps: Sequence[Step] | None = None,
 ) -> StudyRun:
     """Compute what the store lacks, log everything.
 
@@ -46,6 +53,7 @@ def run_study(
         tracking: MLflow URI.
         render: Makes the tables when all is done.
         console: For the progress view.
+        steps: Those of the plan to compute, with all that they need; None: every one.
 
     Raises:
         InputError: The study cannot run here.
@@ -57,22 +65,32 @@ def run_study(
         )
     store.root.mkdir(parents=True, exist_ok=True)
     log = BackgroundTracking(plan, store, tracking)
+    chosen = plan.steps if steps is None else steps
     status = "KILLED"
     try:
-        if all(store.is_done(step) for step in plan.steps):
-            outcome = Outcome(reused=list(plan.steps))
+        if all(store.is_done(step) for step in chosen):
+            outcome = Outcome(reused=list(chosen))
         else:
-            with ProgressView(plan.steps, store, console) as view:
-                outcome = _compute(plan, store, [view, log])
-        status = "FAILED" if outcome.failed else "FINISHED"
+            with ProgressView(chosen, store, console) as view:
+                outcome = _compute(plan, chosen, store, [view, log, FailureNotes(store)])
+        status = _status(plan, store, outcome)
     finally:
         log.close(status, render(plan, store))
     return StudyRun(outcome, log.problem)
 
 
-def _compute(plan: Plan, store: StepStore, observers: Sequence[Observer]) -> Outcome:
+def _status(plan: Plan, store: StepStore, outcome: Outcome) -> str:
+    """Of the study's run in MLflow; part of a study that went well leaves it unfinished."""
+    if outcome.failed:
+        return "FAILED"
+    return "FINISHED" if all(store.is_done(step) for step in plan.steps) else "KILLED"
+
+
+def _compute(
+    plan: Plan, steps: Sequence[Step], store: StepStore, observers: Sequence[Observer]
+) -> Outcome:
     settings = plan.study.cluster
-    missing = [step for step in plan.steps if not store.is_done(step)]
+    missing = [step for step in steps if not store.is_done(step)]
     with cluster(settings.address, ship_code=settings.code == "ship"):
         if settings.address is not None:
             check_store(store)
@@ -83,6 +101,6 @@ def _compute(plan: Plan, store: StepStore, observers: Sequence[Observer]) -> Out
                 raise InputError(f"{step.title()}: {problem}")
         with SharedClaims(store) as claims:
             try:
-                return run_steps(plan.steps, store, launcher, observers, claims=claims)
+                return run_steps(steps, store, launcher, observers, claims=claims)
             finally:
                 launcher.cancel()

@@ -162,11 +162,15 @@ class Execution:
         self._done |= {step.fingerprint for step in reused}
         self._durations.learn(reused, self._store)
         self.waiting += [step for step in new if step.fingerprint not in self._done]
-        unfinished = [*self.waiting, *(step for step, _ in self.running.values())]
-        self._ranks = rank_by_chain(self._in_order(unfinished), self._durations.expected)
+        self._rank()
         self.outcome.reused += reused
         for step in reused:
             self.tell("finished", step)
+
+    def _rank(self) -> None:
+        """How urgent what is unfinished is."""
+        unfinished = [*self.waiting, *(step for step, _ in self.running.values())]
+        self._ranks = rank_by_chain(self._in_order(unfinished), self._durations.expected)
 
     def _in_order(self, steps: Sequence[Step]) -> list[Step]:
         """``steps`` as they were added."""
@@ -310,6 +314,7 @@ class Execution:
         self.outcome.lost[step.fingerprint] += 1
         self._resting[step.fingerprint] = self._clock() + FIRST_PAUSE_SECONDS * 4**before
         self.waiting.append(step)
+        self._rank()
         self.tell("lost", step, failure)
 
     def _compute_again(self, step: Step) -> None:

@@ -91,7 +91,16 @@ def _is_loss(error: Exception) -> bool:
 
 _in_shared_process = ray.remote(max_retries=0)(_compute)
 _in_own_process = ray.remote(max_retries=0, max_calls=1)(_compute)
-"""For a probe: what earlier steps of the process left in memory would be measured, too."""
+
+
+def needs_own_process(step: Step, given: Allotment) -> bool:
+    """True for a probe and for a step on a GPU.
+
+    A probe would also measure what earlier steps of the process left in memory. A process stays on
+    the GPU on which it began, and keeps memory there; Ray sees to that only where a function is
+    declared with GPUs, not where they are asked for with each call.
+    """
+    return step.kind == "probe" or given.own.gpus > 0
 
 
 class RayLauncher:
@@ -150,7 +159,7 @@ class RayLauncher:
     def submit(self, step: Step) -> None:
         """Start the step's task; a warm-up's task only leads, its actors have the cores."""
         given = self._allotment(step, self.nodes())
-        compute = _in_own_process if step.kind == "probe" else _in_shared_process
+        compute = _in_own_process if needs_own_process(step, given) else _in_shared_process
         task = compute.options(
             num_cpus=given.own.cpus,
             num_gpus=given.own.gpus,

@@ -1,5 +1,6 @@
 """Computing steps in this process, without Ray: for tests and for looking at one step."""
 
+import platform
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -44,14 +45,14 @@ def attempt(
 
 
 def _log(step: Step, around: Surroundings) -> str:
-    """Write the traceback; the path of the log, or why there is none."""
+    """Write the traceback; where the log is, or why there is none."""
     log = around.store.log_path(step)
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(f"{step.title()}\n{step.fingerprint}\n\n{traceback.format_exc()}")
     except OSError as error:
         return f"none; it could not be written ({error})"
-    return str(log)
+    return str(log) if around.store.local else f"{log} on {platform.node()}"
 
 
 @contextmanager

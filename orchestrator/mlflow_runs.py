@@ -46,7 +46,7 @@ class MlflowRuns:
         self._experiment = self._find_experiment(experiment, uri)
         self._known: dict[tuple[str, str], str] = {
             (run.data.tags["xlwarm.kind"], run.data.tags["xlwarm.fingerprint"]): run.info.run_id
-            for run in self._all_runs()
+            for run in all_runs(self.client, self._experiment)
             if "xlwarm.fingerprint" in run.data.tags
         }
 
@@ -59,15 +59,6 @@ class MlflowRuns:
         bare = uri.startswith("sqlite:")
         place = (self._store.root / ARTEFACTS).absolute().as_uri() if bare else None
         return str(self.client.create_experiment(name, artifact_location=place))
-
-    def _all_runs(self) -> Iterator[Any]:
-        token = None
-        while True:
-            page = self.client.search_runs([self._experiment], page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
 
     def run(
         self,
@@ -99,3 +90,14 @@ class MlflowRuns:
         )
         for start in range(0, len(metrics), METRICS_PER_CALL):
             self.client.log_batch(run, metrics=metrics[start : start + METRICS_PER_CALL])
+
+
+def all_runs(client: MlflowClient, experiment: str, which: str = "") -> Iterator[Any]:
+    """Every run of an experiment (its id) that the filter ``which`` lets through."""
+    token = None
+    while True:
+        page = client.search_runs([experiment], which, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return

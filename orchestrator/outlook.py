@@ -1,7 +1,7 @@
 """A plan, what its store says of it, and how it would go on a cluster."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -24,6 +24,8 @@ class Outlook:
 
     plan: Plan
     store: StepStore
+    known: Sequence[Mapping[str, Any]] | None = None
+    """Records of the store, where somebody has read them already."""
 
     @cached_property
     def done(self) -> frozenset[str]:
@@ -45,8 +47,8 @@ class Outlook:
         return asked, len({spec.model.fingerprint for spec in self.plan.specs})
 
     @cached_property
-    def _records(self) -> list[dict[str, Any]]:
-        return list(records(self.store))
+    def _records(self) -> Sequence[Mapping[str, Any]]:
+        return list(records(self.store)) if self.known is None else self.known
 
     @cached_property
     def costs(self) -> Costs:

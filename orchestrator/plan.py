@@ -40,6 +40,10 @@ class RunSpec:
         """Identity of the model's place in the paper's tables."""
         return fingerprint([self.strategy, self.seed, list(self.targets), self.model.fingerprint])
 
+    def result_fingerprint(self, language: str) -> str:
+        """Identity of the model's result on one of ``targets``."""
+        return fingerprint([self.fingerprint, language])
+
     @property
     def name(self) -> str:
         """``bilingual-de-seed1``, or ``mtl-ws-seed1`` where one model serves all."""

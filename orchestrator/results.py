@@ -82,23 +82,32 @@ def cell(scores: Sequence[float]) -> Cell:
 AVERAGE = "avg"
 
 
-def cells(found: Sequence[RunResult], targets: Sequence[str]) -> dict[tuple[str, str], Cell]:
-    """By strategy and language, and by strategy and ``AVERAGE`` over all targets.
+def seed_scores(
+    found: Sequence[RunResult], targets: Sequence[str]
+) -> dict[tuple[str, str], dict[int, float]]:
+    """F1 by seed, of every strategy and language, and of every strategy and ``AVERAGE``.
 
-    A seed counts in the average only if all its targets are done, so that no average mixes
-    different languages.
+    A seed is in the average only if all its targets are done, so that no average mixes different
+    languages.
     """
     scores: dict[tuple[str, str], dict[int, float]] = {}
     for result in found:
         scores.setdefault((result.strategy, result.language), {})[result.seed] = result.f1
-    table = {key: cell(list(by_seed.values())) for key, by_seed in scores.items()}
     for name in {result.strategy for result in found}:
         columns = [scores.get((name, target), {}) for target in targets]
         complete = set.intersection(*(set(column) for column in columns))
-        averages = [statistics.fmean(column[seed] for column in columns) for seed in complete]
-        if averages:
-            table[name, AVERAGE] = cell(averages)
-    return table
+        if complete:
+            scores[name, AVERAGE] = {
+                seed: statistics.fmean(column[seed] for column in columns)
+                for seed in sorted(complete)
+            }
+    return scores
+
+
+def cells(found: Sequence[RunResult], targets: Sequence[str]) -> dict[tuple[str, str], Cell]:
+    """Means over seeds by strategy and language, and by strategy and ``AVERAGE``."""
+    by_seed = seed_scores(found, targets)
+    return {key: cell(list(scores.values())) for key, scores in by_seed.items()}
 
 
 def training_curve(spec: RunSpec, store: StepStore) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_v
 
 from orchestrator.data_settings import EVERY, DataSettings, FileSettings
 from orchestrator.resources import ResourceSettings
+from orchestrator.sweep.choice import Choice, contradiction
 from orchestrator.sweep.settings import SweepSettings
 from orchestrator.transports import Transport
 from projection.hub import HubSettings
@@ -76,6 +77,8 @@ class Study(BaseModel, frozen=True, extra="forbid"):
     """CPU threads of one replica. Sums depend on it, so it is part of every result's identity."""
     cluster: ClusterSettings = ClusterSettings()
     resources: ResourceSettings = ResourceSettings()
+    chosen: Choice | None = None
+    """Where some of the settings come from: written by ``xlwarm run --from-sweep``."""
     sweep: SweepSettings | None = None
     """For ``xlwarm sweep`` alone."""
 
@@ -109,6 +112,8 @@ class Study(BaseModel, frozen=True, extra="forbid"):
                 f"tagger.pos_size is the width of a POS embedding, but the task {self.task.name} "
                 "has no POS tags among its inputs; leave it out"
             )
+        if self.chosen and (problem := contradiction(self, self.chosen)):
+            raise ValueError(problem)
         for name in ("test", "translations"):
             given = getattr(self.data, name)
             missing = [t for t in self.targets if t not in given and EVERY not in given]

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from orchestrator.study import Study, nearest
 from orchestrator.sweep.naming import models_in, problems
-from orchestrator.yaml_file import Key, line_of, read_mapping
+from orchestrator.yaml_file import Key, has_mapping, line_of, read_mapping
 from projection.errors import InputError
 
 
@@ -94,10 +94,13 @@ def problem_in(error: ErrorDetails, settings: type[BaseModel]) -> str:
 def _where(
     path: Path, tree: yaml.Node | None, overridden: Sequence[tuple[str, ...]], keys: Sequence[Key]
 ) -> str:
-    """``FILE:LINE: `` of a setting, or ``--set `` if the command line gave it."""
+    """``FILE:LINE: `` of a setting, or ``--set `` if the command line gave it or made it up."""
     names = tuple(str(key) for key in keys)
-    if any(names[: len(one)] == one for one in overridden):
-        return "--set "
+    for one in overridden:
+        if names[: len(one)] == one:
+            return "--set "
+        if names == one[: len(names)] and not has_mapping(tree, names):
+            return f"--set {'.'.join(one)}: "
     return f"{path}:{line_of(tree, keys)}: "
 
 

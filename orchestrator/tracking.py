@@ -13,7 +13,7 @@ from mlflow.entities import Metric
 from pydantic import BaseModel
 
 from orchestrator.execute import Failure
-from orchestrator.fingerprints import Json, fingerprint
+from orchestrator.fingerprints import Json
 from orchestrator.mlflow_runs import MlflowRuns
 from orchestrator.plan import Plan, RunSpec
 from orchestrator.results import (
@@ -98,7 +98,7 @@ class Tracker:
     def _log_result(
         self, spec: RunSpec, result: RunResult, parent: str, tags: Mapping[str, str]
     ) -> None:
-        identity = fingerprint([spec.fingerprint, result.language])
+        identity = spec.result_fingerprint(result.language)
         tags = dict(tags) | {"xlwarm.language": result.language}
         run = self._runs.run("result", identity, f"{spec.name}-{result.language}", parent, tags)
         evaluation = next(e for e in spec.evaluations if e.language == result.language)
@@ -128,6 +128,8 @@ class Tracker:
                 ("n_seeds", cell.seeds),
             ):
                 self._client.log_metric(self._parent, f"{name}.{strategy}.{column}", value)
+        if self._plan.study.chosen:
+            self._runs.write(self._parent, [], {}, self._plan.study.chosen.tags())
         for name, text in texts.items():
             self._client.log_text(self._parent, text, name)
         for projection in self._plan.specs[0].model.encoding.projections:

@@ -50,3 +50,12 @@ def line_of(node: yaml.Node | None, keys: Sequence[Key]) -> int:
             return line
         node = child
     return line
+
+
+def has_mapping(node: yaml.Node | None, keys: Sequence[str]) -> bool:
+    """True if the file has a mapping at ``keys``."""
+    for key in keys:
+        if not isinstance(node, yaml.MappingNode):
+            return False
+        node = next((value for name, value in node.value if name.value == key), None)
+    return isinstance(node, yaml.MappingNode)

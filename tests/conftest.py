@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import fsspec
 import pytest
@@ -12,6 +13,9 @@ import torch
 from orchestrator.store import StepStore
 from tests.stores import STORES, store_location
 from tests.tiny import build_tiny_bert, build_tiny_xlmr
+
+if TYPE_CHECKING:
+    from tests.finished import MadeUp
 
 DATA_VARIABLE = "XLWARM_DATA"
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -91,3 +95,11 @@ def ray_cluster() -> Iterator[None]:
 
     with cluster(num_cpus=2):
         yield
+
+
+@pytest.fixture(scope="session")
+def made_up(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> "MadeUp":
+    """A finished and a half-done study that nobody trained."""
+    from tests.finished import make_up
+
+    return make_up(tmp_path_factory.mktemp("made-up"), tiny_bert)

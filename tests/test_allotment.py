@@ -94,3 +94,20 @@ def test_a_share_of_a_gpu_that_is_too_small_for_a_replica_is_refused_with_one_th
     problem = _refusal(steps["finetune"], found, nodes, gpus=0.25)
     assert "a replica was measured to need 6.00 GiB; give it 0.38" in str(problem)
     assert _refusal(steps["finetune"], found, nodes, gpus=0.38) is None
+
+
+def test_a_probe_and_a_step_on_a_gpu_have_a_process_of_their_own(steps: dict[str, Step]) -> None:
+    from orchestrator.launcher import needs_own_process
+
+    on = {True: {"a": Resources(4, 1)}, False: {"a": Resources(4)}}
+    alone = {
+        (kind, gpus): needs_own_process(step, allot(step, StepResources(), Measured(), nodes))
+        for kind, step in steps.items()
+        for gpus, nodes in on.items()
+    }
+    assert {key for key, own in alone.items() if own} == {
+        ("probe", True),
+        ("probe", False),
+        ("finetune", True),
+        ("evaluate", True),
+    }

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from orchestrator.cli import xlwarm
 from orchestrator.plan import make_plan
 from orchestrator.store import StepStore
+from orchestrator.store.failures import FailureNote, note_failure
 from orchestrator.store.files import ARRIVING, LocalFiles
 from orchestrator.store.inventory import (
     GIVEN_UP_SECONDS,
@@ -54,15 +56,28 @@ def lease() -> Any:
     return lambda store, step, uses=(): Leases(store.files).try_lease(step, uses)
 
 
+def _note(letter: str) -> FailureNote:
+    return FailureNote(
+        kind="finetune",
+        fingerprint=letter * 64,
+        title="train on es",
+        message="nan loss",
+        log="",
+        host="",
+        when=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
 @pytest.fixture
 def store(any_store: StepStore, lease: Any) -> StepStore:
-    """One step of each state: d(one), b(roken), p(artial), l(eased), q(uarantined)."""
+    """One step of each state: d(one), b(roken), p(artial), l(eased), f(ailed), q(uarantined)."""
     for letter in "dbq":
         any_store.write(_step(letter), _fill)
     any_store.files.write(f"finetune/{'b' * 64}/weights", b"short")
     any_store.move_aside(f"finetune/{'q' * 64}", "weights was altered")
     (any_store.scratch(_step("p")) / "round-1").write_text("12345")
     assert lease(any_store, _step("l"))
+    note_failure(any_store.files, _note("f"))
     return StepStore(any_store.location)
 
 
@@ -73,6 +88,7 @@ def test_every_step_is_listed_in_the_state_that_it_is_in(store: StepStore) -> No
         "b": State.BROKEN,
         "p": State.PARTIAL,
         "l": State.LEASED,
+        "f": State.FAILED,
         "q": State.QUARANTINED,
     }
     done = found["d"]
@@ -83,6 +99,7 @@ def test_every_step_is_listed_in_the_state_that_it_is_in(store: StepStore) -> No
     assert found["p"].size == 5
     assert found["b"].title == "weights has 5 bytes, expected 100"
     assert found["q"].title == "weights was altered"
+    assert found["f"].title == "train on es: nan loss"
     assert f"by process {os.getpid()} on" in found["l"].title
 
 
@@ -91,12 +108,13 @@ def test_records_are_those_of_finished_steps(store: StepStore) -> None:
 
 
 def test_garbage_is_what_no_study_needs_but_never_what_is_leased(store: StepStore) -> None:
-    assert _letters(store, needed=set()) == {"d", "b", "p", "q"}
-    assert _letters(store, needed={"d" * 64, "p" * 64}) == {"b", "q"}
+    assert _letters(store, needed=set()) == {"d", "b", "p", "f", "q"}
+    assert _letters(store, needed={"d" * 64, "p" * 64}) == {"b", "f", "q"}
+    assert _letters(store, needed={"d" * 64, "f" * 64}) == {"b", "p", "q"}
 
 
 def test_without_studies_every_finished_step_stays(store: StepStore) -> None:
-    assert _letters(store, needed=None) == {"b", "p", "q"}
+    assert _letters(store, needed=None) == {"b", "p", "f", "q"}
 
 
 def _letters(store: StepStore, needed: set[str] | None) -> set[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.cli import xlwarm
 from orchestrator.data_settings import FileSettings
 from orchestrator.environment import is_job_address
 from orchestrator.jobs import DATA, STUDY, StudyJob, pack_study, run_job
@@ -67,6 +68,18 @@ def test_the_packed_code_runs_by_itself(study_file: Path, tmp_path: Path) -> Non
     )
     assert Path(shown.stdout.strip()).is_relative_to(job.folder)
     assert not list(job.folder.rglob("*.pyc"))
+
+
+def test_a_job_is_given_the_options_of_the_run_that_submits_it(
+    study_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[StudyJob] = []
+    monkeypatch.setattr("orchestrator.jobs.run_job", lambda job, *_: jobs.append(job) or 0)
+    options = ["--store", "/store", "--tracking", "http://m:5000", "--missing"]
+    xlwarm.main(["run", str(study_file), *options], standalone_mode=False)
+    assert jobs[0].entrypoint.endswith(
+        "run study.yaml --store /store --tracking http://m:5000 --missing"
+    )
 
 
 def test_installed_code_does_not_travel(study_file: Path, tmp_path: Path) -> None:

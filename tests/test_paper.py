@@ -162,6 +162,48 @@ def test_a_paper_study_opens_with_claim_command_cost_and_expected_numbers(backbo
     assert f"table1.{backbone}" in header
 
 
+def paper_sweep(backbone: str) -> Path:
+    return PAPER / f"sweep-ner-{backbone}.yaml"
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_a_paper_sweep_searches_the_ranges_of_a_1_and_is_else_the_paper_study(backbone, data_root):
+    swept, plain = read(paper_sweep(backbone), data_root), read(paper_study(backbone), data_root)
+    assert swept.sweep is not None
+    ranges = {
+        f"{block}.{key}": tuple(values)
+        for block, settings in NUMBERS["a1"].items()
+        for key, values in settings.items()
+    }
+    assert {name: one.values for name, one in swept.sweep.parameters.items()} == ranges
+    assert swept.sweep.size == 48
+    assert (swept.sweep.strategy, swept.sweep.metric) == ("mtl-ws", "dev_f1")
+    own = {"name", "seeds", "strategies", "sweep"}
+    assert swept.model_dump(exclude=own) == plain.model_dump(exclude=own)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_steps_that_a_paper_sweep_says_it_costs_are_those_of_its_grid(backbone, data_root):
+    study = read(paper_sweep(backbone), data_root)
+    rounds, steps = NUMBERS["a1"]["warmup"]["rounds"], NUMBERS["a1"]["warmup"]["steps"]
+    rates, languages = NUMBERS["a1"]["training"]["learning_rate"], len(study.targets)
+    alone = languages * len(rates) * sum(rounds) * sum(steps)
+    shared = languages * max(rounds) * sum(steps)
+    text = paper_sweep(backbone).read_text(encoding="utf-8")
+    for number in (alone, shared, study.sweep.size * study.training.steps):
+        assert f"{number:,}" in text
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_a_paper_sweep_opens_with_claim_commands_cost_and_expected_numbers(backbone):
+    text = paper_sweep(backbone).read_text(encoding="utf-8")
+    header = text[: text.index("\nname:")]
+    path = f"experiments/paper/sweep-ner-{backbone}.yaml"
+    for item in ("# Claim:", "# Cost:", f"xlwarm sweep {path}", f"--from-sweep {path}"):
+        assert item in header
+    assert f"table6.{backbone}.ner" in header
+
+
 def references(text: str) -> list[tuple[str, str]]:
     """Path and dotted name (or nothing) of every file that is named in backticks."""
     quoted = " ".join(re.findall(r"`([^`\n]+)`", text))

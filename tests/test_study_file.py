@@ -80,6 +80,31 @@ def test_a_mistake_in_an_override_is_blamed_on_the_override(study: Path) -> None
         read_study(study, ["training.learning_rate=-1"])
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainnig.steps=9", r"^--set trainnig\.steps: unknown key 'trainnig'.*'training'\?$"),
+        ("data.mappings.rule=x", r"^--set data\.mappings\.rule: unknown key 'mappings'.*'mapping'"),
+        ("data.mapping.rul=x", r"^--set unknown key 'rul'; did you mean 'rule'\?$"),
+        ("seeds.first=3", r"^--set seeds\.first: seeds: .*tuple.*'first': 3"),
+        ("name.first=tiny", r"^--set name\.first: name: .*string"),
+    ],
+)
+def test_a_wrong_key_in_an_override_is_blamed_on_the_override_wherever_in_it_it_stands(
+    study: Path, override: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        read_study(study, [override])
+
+
+def test_an_override_below_a_setting_that_the_file_has_wrong_leaves_the_blame_on_the_file(
+    study: Path,
+) -> None:
+    study.write_text(study.read_text().replace("  steps: 6", "  steps: 6\n  pace: 3", 1))
+    with pytest.raises(InputError, match=r"study\.yaml:\d+: unknown key 'pace'"):
+        read_study(study, ["training.batch_size=4"])
+
+
 def test_a_task_of_ones_own_needs_no_code(study: Path) -> None:
     task = read_study(study, ["task={name: chunks, scheme: bio, labels: [NP, VP]}"]).task
     assert (task.name, task.scheme, task.labels) == ("chunks", "bio", ("NP", "VP"))

@@ -11,6 +11,7 @@ from mlflow.entities import Run
 from experiments.tables import logged_tables
 from orchestrator.execute import run_steps
 from orchestrator.local import InProcessLauncher
+from orchestrator.logged import logged_results
 from orchestrator.plan import Plan, make_plan
 from orchestrator.results import results
 from orchestrator.steps.project import AUDIT, AUDIT_PAGE, COUNTS
@@ -142,6 +143,15 @@ def test_syncing_again_adds_no_run_and_no_point(plan: Plan, store: StepStore, ur
     before = {run.info.run_id for run in _runs(uri)}, points()
     Tracker(plan, store, uri).finish("FINISHED", {})
     assert ({run.info.run_id for run in _runs(uri)}, points()) == before
+
+
+def test_logged_results_are_the_fingerprints_of_the_finished_result_runs(
+    plan: Plan, uri: str
+) -> None:
+    assert logged_results(uri, "tiny") == {
+        spec.result_fingerprint(target) for spec in plan.specs for target in spec.targets
+    }
+    assert logged_results(uri, "another study") == frozenset()
 
 
 def test_a_tracking_server_that_is_away_costs_no_result(plan: Plan, store: StepStore) -> None:

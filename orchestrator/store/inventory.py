@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.store.contents import contents_in, wrong_content
+from orchestrator.store.failures import FAILURES, failure_notes
 from orchestrator.store.files import ARRIVING, Files, LocalFiles
 from orchestrator.store.leases import LEASES, LeaseNote, all_leases
 from orchestrator.store.step_store import LOGS, PARTIAL, QUARANTINE, WHY, StepStore
@@ -34,6 +35,8 @@ class State(StrEnum):
     """Of an attempt that has not ended, or never will."""
     LEASED = "leased"
     """A driver computes it now."""
+    FAILED = "failed"
+    """Its last attempt failed, and it is noted why."""
     QUARANTINED = "quarantined"
     """Found broken and moved aside."""
 
@@ -70,6 +73,9 @@ def entries(store: StepStore) -> Iterator[Entry]:
         _, kind, fingerprint, _ = name.split("/")
         holder = f"by process {note.pid} on {note.host}" if note else ""
         yield Entry(kind, fingerprint, State.LEASED, name, 0, holder)
+    for name, failure in failure_notes(store.files):
+        text = f"{failure.title}: {failure.message}"
+        yield Entry(failure.kind, failure.fingerprint, State.FAILED, name, 0, text, failure.when)
 
 
 def _steps(store: StepStore) -> Iterator[Entry]:
@@ -133,8 +139,15 @@ def live_leases(files: Files) -> dict[str, LeaseNote | None]:
         name: note
         for name, note in all_leases(files).items()
         if not (note and (note.released or note.is_of_a_dead_process()))
-        and files.age(name) < GIVEN_UP_SECONDS
+        and not _given_up(files, name)
     }
+
+
+def _given_up(files: Files, name: str) -> bool:
+    try:
+        return files.age(name) >= GIVEN_UP_SECONDS
+    except FileNotFoundError:
+        return True  # given back a moment ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +184,7 @@ def _why_useless(entry: Entry, needed: Set[str] | None) -> str | None:
     wanted = entry.fingerprint in needed if needed is not None else entry.state is State.DONE
     if entry.state is State.DONE:
         return None if wanted else "no study given needs it"
-    if entry.state is State.PARTIAL:
+    if entry.state in (State.PARTIAL, State.FAILED):
         return None if wanted else "of an attempt that ended"
     return {State.QUARANTINED: "was broken", State.BROKEN: "is broken"}.get(entry.state)
 
@@ -203,7 +216,7 @@ def _old_leases(store: StepStore, live: dict[str, LeaseNote | None]) -> Iterator
 def remove(store: StepStore, one: Garbage) -> None:
     """Remove it; a step stops being done before its artefacts go."""
     files: Files = LocalFiles(store.root) if one.on_this_machine else store.files
-    if not one.name.startswith((PARTIAL, QUARANTINE, LOGS, LEASES)):
+    if not one.name.startswith((PARTIAL, QUARANTINE, LOGS, LEASES, FAILURES)):
         files.remove(f"{one.name}/DONE")
     files.remove(one.name)
 

@@ -15,6 +15,7 @@ import platform
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -199,11 +200,15 @@ def _note(uses: Sequence[str]) -> LeaseNote:
 
 
 def all_leases(files: Files) -> dict[str, LeaseNote | None]:
-    """The latest lease of every step that has one, given back or not, by the name of its file."""
+    """The latest lease of every step that has one, given back or not, by the name of its file.
+
+    One that is removed while this looks is left out.
+    """
     found: dict[str, LeaseNote | None] = {}
     for kind in files.names(LEASES):
         for fingerprint in files.names(f"{LEASES}/{kind}"):
             folder = f"{LEASES}/{kind}/{fingerprint}"
             for latest in files.names(folder)[-1:]:
-                found[f"{folder}/{latest}"] = parse_note(files.read(f"{folder}/{latest}"))
+                with suppress(FileNotFoundError):
+                    found[f"{folder}/{latest}"] = parse_note(files.read(f"{folder}/{latest}"))
     return found

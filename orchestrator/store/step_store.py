@@ -26,6 +26,7 @@ from orchestrator.store.contents import (
     wrong_content,
     wrong_sizes,
 )
+from orchestrator.store.failures import forget_failure
 from orchestrator.store.files import Files, LocalFiles
 from orchestrator.store.patience import PATIENCE_SECONDS, patiently
 from orchestrator.store.workplace import cache_folder, work_folder
@@ -222,7 +223,8 @@ class StepStore:
         return self.is_done(step)
 
     def write(self, step: Stored, fill: Callable[[Path], Mapping[str, Json]]) -> None:
-        """Let ``fill`` write the artefacts and return the record; then publish them at once.
+        """Let ``fill`` write the artefacts and return the record; then publish them at once, and
+        forget that the step ever failed.
 
         If another driver was first, its result stays and this one is thrown away: equal
         fingerprints mean equal results. A store that refuses is asked again for a while, the
@@ -235,6 +237,7 @@ class StepStore:
             seal(work, fill(work))
             what = f"publishing {step.kind} {step.fingerprint[:12]} to {self.location}"
             patiently(lambda: self._publish(work, place(step)), what, self.patience)
+        forget_failure(self.files, place(step))
         shutil.rmtree(self._scratch(step), ignore_errors=True)
 
     def _publish(self, work: Path, name: str) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from orchestrator.claims import SharedClaims
 from orchestrator.cluster import NAMESPACE, check_store, cluster
+from orchestrator.failures import FailureNotes
 from orchestrator.inputs import keep_inputs
 from orchestrator.launcher import RayLauncher
 from orchestrator.plan import RunSpec
@@ -158,7 +159,7 @@ class SweepWork:
         with SharedClaims(self.store) as claims, view:
             try:
                 tuning.start()
-                engine.run(tuning, launcher, [view], claims)
+                engine.run(tuning, launcher, [view, FailureNotes(self.store)], claims)
             finally:
                 tuning.end()
                 launcher.cancel()

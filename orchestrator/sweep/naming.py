@@ -31,6 +31,7 @@ FIXED: Mapping[str, str] = {
     "cluster": "it says where steps run, and changes no result",
     "resources": "it says what steps are given, and changes no result",
     "sweep": "it says what is varied",
+    "chosen": "it says where settings come from",
 }
 """Settings, or blocks of them, that a sweep cannot vary, and why."""
 
@@ -63,12 +64,12 @@ def value_of(study: Study, name: str) -> Any:
 
 
 def with_settings(study: Study, settings: Settings) -> Study:
-    """``study`` with other values for some settings, checked anew.
+    """``study`` with other values for some settings, checked anew; no sweep has chosen those.
 
     Raises:
         ValidationError: The settings do not go together.
     """
-    content = study.model_dump(exclude_unset=True)
+    content = study.model_dump(exclude_unset=True, exclude={"chosen"})
     for name, value in settings.items():
         inner, (*blocks, last) = content, name.split(".")
         for block in blocks:

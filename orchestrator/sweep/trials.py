@@ -28,7 +28,8 @@ from trainers.backbones import checkpoint_hash, resolve_checkpoint
 
 ROUNDS = "warmup.rounds"
 
-NOT_SHARED = {"name", "data_root", "cluster", "resources", "strategies", "seeds", "sweep", "data"}
+PLACES = {"name", "data_root", "cluster", "resources"}
+NOT_SHARED = PLACES | {"strategies", "seeds", "sweep", "chosen", "data"}
 """Parts of a study that are no part of what the trials have in common, or enter by content."""
 
 

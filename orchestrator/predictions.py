@@ -1,0 +1,145 @@
+"""What finished tests predicted, beside the gold labels, counted for comparisons and errors."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from orchestrator.plan import Plan, RunSpec
+from orchestrator.steps.evaluate import PREDICTIONS, EvaluateStep
+from orchestrator.store import StepStore
+from projection.errors import InputError
+from projection.span_arrays import Ints, SpanArrays, arrays_of, read_span_arrays
+from projection.span_matching import Fate, Matching
+
+
+@dataclass(frozen=True)
+class GoldSet:
+    """The gold spans of a test set.
+
+    Args:
+        language: Of the test set.
+        labels: Of gold and of what a model may predict, sorted.
+        spans: In file order.
+        unit: Of every sentence the surface sentence that it stands on, from 0: with a sentence a
+            predicate (SRL), those of one surface sentence are not independent of each other.
+    """
+
+    language: str
+    labels: tuple[str, ...]
+    spans: SpanArrays
+    unit: Ints
+
+    @property
+    def num_units(self) -> int:
+        """Surface sentences with labelled ones on them."""
+        return int(self.unit.max(initial=-1)) + 1
+
+    def by_unit(self, spans: SpanArrays) -> Ints:
+        """How many of ``spans`` lie in each surface sentence, ``(N,)``."""
+        return np.bincount(self.unit[spans.sentence], minlength=self.num_units)
+
+    @cached_property
+    def counts(self) -> Ints:
+        """Gold spans of each surface sentence, ``(N,)``."""
+        return self.by_unit(self.spans)
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One model's predictions on one test set, counted.
+
+    Args:
+        correct: Right spans of each surface sentence, ``(N,)``.
+        predicted: All predicted ones, ``(N,)``.
+        fates: Gold spans by :class:`~projection.span_matching.Fate`, ``(5,)``.
+        edges: Those with a wrong boundary by :class:`~projection.span_matching.Edge`, ``(3,)``.
+        confusion: Labels of gold spans and of those nearest to them, one more row and column for
+            spurious and missed ones.
+    """
+
+    correct: Ints
+    predicted: Ints
+    fates: Ints
+    edges: Ints
+    confusion: Ints
+
+    @property
+    def spurious(self) -> int:
+        """Predicted spans that share no word with a gold one."""
+        return int(self.confusion[-1].sum())
+
+
+def count_test(gold: GoldSet, predicted: SpanArrays) -> Tested:
+    """Compare ``predicted`` with ``gold``.
+
+    Raises:
+        ValueError: The sentences differ.
+    """
+    matching = Matching(gold.spans, predicted)
+    right = matching.fates == Fate.RIGHT
+    return Tested(
+        np.bincount(gold.unit[gold.spans.sentence[right]], minlength=gold.num_units),
+        gold.by_unit(predicted),
+        np.bincount(matching.fates, minlength=len(Fate)),
+        matching.edges,
+        matching.confusion(len(gold.labels)),
+    )
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """All that was tested on one language: by strategy and seed."""
+
+    gold: GoldSet
+    tested: Mapping[tuple[str, int], Tested]
+
+    __test__ = False
+    """Tells pytest that it is no test."""
+
+
+def read_predictions(plan: Plan, store: StepStore) -> dict[str, TestSet]:
+    """Every finished test of the study by language, in the order of its targets."""
+    return {
+        language: test_set
+        for language in plan.study.targets
+        if (test_set := _read_language(plan.specs, language, store)) is not None
+    }
+
+
+def _read_language(specs: Iterable[RunSpec], language: str, store: StepStore) -> TestSet | None:
+    done = {
+        (spec.strategy, spec.seed): evaluation
+        for spec in specs
+        for evaluation in spec.evaluations
+        if evaluation.language == language and store.is_done(evaluation)
+    }
+    if not done:
+        return None
+    gold = read_gold(next(iter(done.values())), store)
+    return TestSet(gold, {key: _read(step, gold, store) for key, step in done.items()})
+
+
+def read_gold(evaluation: EvaluateStep, store: StepStore) -> GoldSet:
+    """The test set of ``evaluation``; every model of a study is tested on the same.
+
+    Raises:
+        InputError: It is neither in its place nor in the store.
+    """
+    corpus = evaluation.test.read(store)
+    found = {span.label for sentence in corpus.sentences for span in sentence.spans}
+    labels = tuple(sorted(found | set(evaluation.model.encoding.labels)))
+    _, unit = np.unique(np.array(corpus.block_of, dtype=np.int64), return_inverse=True)
+    return GoldSet(evaluation.language, labels, arrays_of(corpus.sentences, labels), unit)
+
+
+def _read(evaluation: EvaluateStep, gold: GoldSet, store: StepStore) -> Tested:
+    path = store.folder(evaluation) / PREDICTIONS
+    try:
+        return count_test(gold, read_span_arrays(path, gold.labels))
+    except ValueError as error:
+        raise InputError(
+            f"{path}: not the predictions for this test set ({error}); "
+            "`xlwarm store verify --move-aside` checks the store"
+        ) from None
