@@ -11,12 +11,12 @@ from orchestrator.sweep.settings import SweepSettings
 
 SPACE = {
     "training.learning_rate": {"log-uniform": [1e-5, 1e-2]},
-    "warmup.rounds": {"integer": [10, 20]},
+    "warmup.rounds": {"integer": [10, 200]},
     "warmup.outer_optimizer": ["adam", "sgd"],
 }
 KNOWN = [
     {"training.learning_rate": 1e-4, "warmup.rounds": 10, "warmup.outer_optimizer": "sgd"},
-    {"training.learning_rate": 1e-3, "warmup.rounds": 20, "warmup.outer_optimizer": "adam"},
+    {"training.learning_rate": 1e-3, "warmup.rounds": 200, "warmup.outer_optimizer": "adam"},
 ]
 
 
@@ -45,6 +45,7 @@ def test_a_searcher_begins_with_what_is_known_stays_in_the_space_and_repeats(sea
     assert [{name: _near(value) for name, value in one.items()} for one in found[:2]] == KNOWN
     assert all(contains(space, point) for point in found)
     assert found == suggestions(search(searcher, KNOWN), 8)
+    assert found[2] not in suggestions(search(searcher, KNOWN[:1]), 3), "what is known is known"
     assert found[2:] != suggestions(search(searcher, KNOWN, search_seed=1), 8)[2:]
 
 

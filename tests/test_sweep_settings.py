@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from experiments.sweep import sweep
 from orchestrator.study_file import read_study
 from orchestrator.sweep.naming import setting_names, with_settings
 from orchestrator.sweep.points import contains, draws, grid
@@ -19,9 +21,9 @@ from tests.studies import write_study
 LR = "training.learning_rate"
 
 
-def read(folder: Path, backbone: Path, **sweep: Any) -> Any:
-    sweep = {"parameters": {LR: [0.01, 0.001]}} | sweep
-    return read_study(write_study(folder, backbone, sweep=sweep))
+def read(folder: Path, backbone: Path, **settings: Any) -> Any:
+    block = {"parameters": {LR: [0.01, 0.001]}} | settings
+    return read_study(write_study(folder, backbone, sweep=block))
 
 
 def line_of(folder: Path, text: str) -> int:
@@ -43,6 +45,7 @@ def line_of(folder: Path, text: str) -> int:
         ({LR: {"uniform": [0.1, 2]}}, "should be less than 1, got 2"),
         ({"warmup.outer_optimizer": ["adam", "lion"]}, "got 'lion'"),
         ({LR: "all"}, "expected a list of values"),
+        ({LR: {"log_uniform": [0.1, 0.2]}}, "expected a list of values"),
         ({"cluster.warmup_workers": [1, 2]}, "a sweep cannot vary it: it says where steps run"),
         ({"seeds": [1, 2]}, "they belong to every trial: sweep.seeds"),
         ({"data.dev_share": [0.1]}, "scores on different development sets cannot be compared"),
@@ -143,6 +146,38 @@ def test_each_draw_is_made_with_every_value_of_a_grid() -> None:
     first, second, third = islice(draws(space, seed=0), 3)
     assert (first["layers"], second["layers"], third["layers"]) == (3, 6, 3)
     assert first["rate"] == second["rate"] != third["rate"]
+
+
+def test_a_large_grid_wants_a_yes(tiny_bert: Path, tmp_path: Path) -> None:
+    parameters = {"warmup.rounds": list(range(1, 68)), "warmup.steps": [1, 2, 3]}
+    write_study(tmp_path, tiny_bert, sweep={"parameters": parameters})
+    refused = CliRunner().invoke(sweep, [str(tmp_path / "study.yaml")])
+    assert isinstance(refused.exception, InputError)
+    assert "the grid has 201 trials of 1 seeds each, more than 200; give --yes" in str(
+        refused.exception
+    )
+
+
+def test_a_study_without_a_sweep_and_a_ray_client_are_refused(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    study = str(write_study(tmp_path, tiny_bert))
+    refused = CliRunner().invoke(sweep, [study])
+    assert "the study tiny has no `sweep:` block" in str(refused.exception)
+    study = str(write_study(tmp_path, tiny_bert, sweep={"parameters": {LR: [0.1]}}))
+    refused = CliRunner().invoke(sweep, [study, "--address", "ray://head:10001"])
+    assert "Ray Tune cannot search through a Ray Client" in str(refused.exception)
+
+
+def test_the_command_line_replaces_what_is_tried_for_a_setting(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    study = write_study(tmp_path, tiny_bert, sweep={"parameters": {LR: [0.1], "warmup.steps": [5]}})
+    block = read_study(study, [f"sweep.parameters.{LR}=[0.2, 0.3]"]).sweep
+    assert list(grid(block.parameters)) == [
+        {LR: 0.2, "warmup.steps": 5},
+        {LR: 0.3, "warmup.steps": 5},
+    ]
 
 
 def test_yaml_numbers_without_a_point_are_numbers() -> None:

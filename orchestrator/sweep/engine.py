@@ -105,6 +105,13 @@ class Engine:
     ) -> None:
         """Go on until ``tuning`` wants no more, or the time is up."""
         self._execution = Execution(self.store, launcher, [*observers, self], self.clock, claims)
+        try:
+            self._go_on(tuning)
+        finally:
+            self._hang_up()
+        self._let_end()
+
+    def _go_on(self, tuning: Tuning) -> None:
         while tuning.alive and self.over is None:
             for message in tuning.messages():
                 self._hear(message)
@@ -112,7 +119,6 @@ class Engine:
             self._advance()
             if self.seconds is not None and self.clock() - self._began > self.seconds:
                 self.give_up(f"the time budget of {self.seconds / 60:g} min was used up")
-        self._let_end()
 
     def _hear(self, message: Message) -> None:
         if isinstance(message, Asked):
@@ -219,10 +225,15 @@ class Engine:
         for live in list(self._live.values()):
             live.end(TrialState.STOPPED, why)
             self._note(live.record)
+            self._hang_up(live)
             del self._live[live.record.id]
+            self._release(live)
+
+    def _hang_up(self, *trials: LiveTrial) -> None:
+        """Tell coordinators that wait that nothing more comes, or Tune could not end them."""
+        for live in trials or tuple(self._live.values()):
             for key in live.keys:
                 self.reports.put(key, [*live.reports(each=self.each), live.last_report()])
-            self._release(live)
 
     def _let_end(self) -> None:
         until = self.clock() + LAST_WORDS_SECONDS

@@ -1,9 +1,11 @@
 """A sweep in Tune's words: its space, its searchers and its scheduler."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 from ray.tune.search import Searcher as TuneSearcher
@@ -43,6 +45,12 @@ class Search:
         if self._is_list:
             return {SETTINGS: tune.grid_search(list(self.points))}
         return {SETTINGS: {name: domain(one) for name, one in self.sweep.parameters.items()}}
+
+    @property
+    def seed(self) -> int:
+        """Of the searcher. It draws anew after points that are known, not the same ones again."""
+        sequence = np.random.SeedSequence([self.sweep.search_seed, len(self.points)])
+        return int(sequence.generate_state(1)[0])
 
     @property
     def _is_list(self) -> bool:
@@ -88,15 +96,18 @@ def _optuna(search: Search) -> TuneSearcher:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     known = [{f"{SETTINGS}/{name}": value for name, value in one.items()} for one in search.points]
-    return OptunaSearch(points_to_evaluate=known, seed=search.sweep.search_seed)
+    return OptunaSearch(points_to_evaluate=known, seed=search.seed)
 
 
 def _nevergrad(search: Search) -> TuneSearcher:
     import nevergrad
     from ray.tune.search.nevergrad import NevergradSearch
 
-    space: Any = NevergradSearch.convert_search_space(search.space)
-    space.random_state.seed(search.sweep.search_seed)
+    with warnings.catch_warnings():
+        # It would like wider ranges; they are what the study says.
+        warnings.simplefilter("ignore", nevergrad.errors.NevergradRuntimeWarning)
+        space: Any = NevergradSearch.convert_search_space(search.space)
+    space.random_state.seed(search.seed)
     known = [{f"{SETTINGS}/{name}": value for name, value in one.items()} for one in search.points]
     return NevergradSearch(
         optimizer=nevergrad.optimizers.NGOpt,

@@ -1,7 +1,7 @@
 """What a sweep varies: a setting's values, or a range that they are drawn from."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, model_validator
@@ -110,7 +110,24 @@ Parameter = Annotated[
 ]
 """What a sweep tries for one setting."""
 
-Space = dict[str, Parameter]
+
+def _by_dotted_name(value: object) -> object:
+    """Blocks in blocks as dotted names, which ``--set sweep.parameters.warmup.steps=[5, 10]`` is
+    taken for; what comes last counts.
+    """
+    return dict(_dotted(value)) if isinstance(value, Mapping) else value
+
+
+def _dotted(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        is_block = isinstance(value, Mapping) and not {"kind", *RANGES, *LISTS} & set(value)
+        if is_block and "." not in str(name):
+            yield from _dotted(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+Space = Annotated[dict[str, Parameter], BeforeValidator(_by_dotted_name)]
 """By the dotted name of a setting."""
 
 Settings = dict[str, Any]
