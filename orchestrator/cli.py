@@ -14,6 +14,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "plan": ("experiments.plan:plan", "Show what a study needs and costs; start nothing."),
         "report": ("experiments.report:report", "Show the results of a study."),
         "sync": ("experiments.run:sync", "Log a study's finished results to MLflow again."),
+        "export": ("experiments.models:export", "Write a trained model as a Hugging Face folder."),
+        "predict": ("experiments.models:predict", "Tag text with a trained model."),
         "data": ("experiments.data:data", "Count a study's corpora, beside the paper's."),
         "translate": (
             "orchestrator.translate:translate",

@@ -13,6 +13,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from pydantic import BaseModel
 
@@ -45,6 +46,16 @@ def quiet_mlflow() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+
+
+def logged_step(run: str, uri: str) -> str | None:
+    """Fingerprint of the step whose result the run with this id shows; None if there is no such."""
+    quiet_mlflow()
+    try:
+        tags = MlflowClient(tracking_uri=uri).get_run(run).data.tags
+    except MlflowException:
+        return None
+    return str(tags["xlwarm.step"]) if "xlwarm.step" in tags else None
 
 
 class Tracker:
