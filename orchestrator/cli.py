@@ -12,6 +12,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "run": ("experiments.run:run", "Run a study: every strategy, language and seed."),
         "plan": ("experiments.plan:plan", "Show what a study needs and costs; start nothing."),
+        "sweep": (
+            "experiments.sweep:sweep",
+            "Search the settings of a study with Ray Tune, sharing warm-ups.",
+        ),
         "report": ("experiments.report:report", "Show the results of a study."),
         "sync": ("experiments.run:sync", "Log a study's finished results to MLflow again."),
         "export": ("experiments.models:export", "Write a trained model as a Hugging Face folder."),

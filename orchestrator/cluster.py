@@ -16,6 +16,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from orchestrator.store import StepStore
 from projection.errors import InputError
 
+NAMESPACE = "xlwarm"
+"""Of everything here that Ray knows by name."""
+
 SHIPPED = ("projection", "trainers", "orchestrator")
 """Packages that a worker imports."""
 
@@ -37,7 +40,7 @@ def cluster(
     Raises:
         InputError: Nobody answers at ``address``.
     """
-    settings: dict[str, Any] = {"log_to_driver": False, "namespace": "xlwarm"}
+    settings: dict[str, Any] = {"log_to_driver": False, "namespace": NAMESPACE}
     if address is None:
         settings |= {"address": "local", "num_cpus": num_cpus, "include_dashboard": False}
     else:

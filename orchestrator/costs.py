@@ -89,7 +89,7 @@ class Costs:
             return
         workers = record.get("workers", 1)
         try:
-            pace = record["seconds"] / amount(kind, inputs, workers)
+            pace = record["seconds"] / (amount(kind, inputs, workers) * _share_computed(record))
             key = _pace_key(kind, inputs)
         except KeyError:  # written by another version of the step, which had other inputs
             return
@@ -127,6 +127,12 @@ def amount(kind: str, inputs: Mapping[str, Any], workers: int = 1) -> float:
     """
     units = float(prod(_at(inputs, path) for path in AMOUNT.get(kind, ())))
     return units * ceil(len(inputs["languages"]) / workers) if kind == "warmup" else units
+
+
+def _share_computed(record: Mapping[str, Any]) -> float:
+    """Of the rounds of a warm-up; the others were those of a shorter one that was found done."""
+    before = record.get("outputs", {}).get("rounds_before", 0)
+    return 1 - before / record["inputs"]["settings"]["rounds"] if before else 1.0
 
 
 def _at(inputs: Mapping[str, Any], path: str) -> Any:

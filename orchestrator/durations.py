@@ -32,14 +32,11 @@ class Durations:
     def __init__(self) -> None:
         self._measured: dict[str, list[float]] = defaultdict(list)
 
-    @classmethod
-    def of(cls, steps: Iterable[Step], store: Finished) -> "Durations":
-        """What the done ones of ``steps`` say."""
-        durations = cls()
+    def learn(self, steps: Iterable[Step], store: Finished) -> None:
+        """Take in what ``steps``, which are done, took."""
         for step in steps:
-            if len(durations._measured[step.kind]) < ENOUGH:
-                durations.note(step, float(store.record(step)["seconds"]))
-        return durations
+            if len(self._measured[step.kind]) < ENOUGH:
+                self.note(step, float(store.record(step)["seconds"]))
 
     def note(self, step: Step, seconds: float) -> None:
         """``step`` took ``seconds``."""

@@ -17,6 +17,14 @@ def prepare_ray(address: str | None) -> None:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
+def prepare_tune() -> None:
+    """Leave to Tune what it decides, and nothing that the store or MLflow does better."""
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    # Its own state is written at the end only: a sweep goes on from the store.
+    os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
+
+
 def _has_token() -> bool:
     """True if a token lies where Ray looks for one."""
     named = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ)

@@ -6,7 +6,7 @@ that could start do start is decided in :mod:`orchestrator.schedule`.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from orchestrator.claims import Claims, Uncontested
 from orchestrator.durations import Durations
 from orchestrator.fingerprints import Json
 from orchestrator.reuse import Finished, reusable
-from orchestrator.schedule import Candidate, Demand, Nodes, Seat, choose
+from orchestrator.schedule import Candidate, Demand, Nodes, Seat, choose, rank_by_chain
 from orchestrator.steps.base import Step
 
 
@@ -48,6 +48,9 @@ class Launcher(Protocol):
     def submit(self, step: Step) -> None:
         """Start ``step``; returns at once."""
 
+    def stop(self, step: Step) -> None:
+        """Have ``step``, which runs, end soon; a training first writes down where it is."""
+
     def collect(self, timeout: float) -> Sequence[tuple[Step, Failure | None]]:
         """Steps that ended, waiting for one for at most ``timeout`` seconds."""
 
@@ -75,6 +78,9 @@ class Observer(Protocol):
 
 
 TICK_SECONDS = 0.5
+
+LOOK_SECONDS = 2.0
+"""Between two looks for what a running step leaves behind on its way."""
 
 FIRST_PAUSE_SECONDS = 1.0
 """Before a lost step is started again; four times as long before each further time."""
@@ -111,43 +117,99 @@ def run_steps(
         clock: Seconds.
         claims: Say which steps are this driver's, where there are several; None: all of them.
     """
-    run = _Run(steps, store, launcher, observers, clock, claims or Uncontested())
-    while run.waiting or run.running:
-        run.take_over()
-        run.give_up_the_hopeless()
-        run.start_what_fits()
-        for step, failure in launcher.collect(TICK_SECONDS):
-            run.note_end(step, failure)
-        run.tell("tick", launcher.states())
+    run = Execution(store, launcher, observers, clock, claims)
+    run.add(steps)
+    while run.busy:
+        run.turn()
     return run.outcome
 
 
-class _Run:
-    """What is known while a plan runs."""
+class Execution:
+    """Computes steps while more may be added and some no longer wanted; see :func:`run_steps`."""
 
     def __init__(
         self,
-        steps: Sequence[Step],
         store: Finished,
         launcher: Launcher,
         observers: Sequence[Observer],
-        clock: Callable[[], float],
-        claims: Claims,
+        clock: Callable[[], float] = time.monotonic,
+        claims: Claims | None = None,
     ) -> None:
-        self.outcome = Outcome(reused=reusable(steps, store))
+        self.outcome = Outcome()
         self.running: dict[str, tuple[Step, float]] = {}
+        self.waiting: list[Step] = []
         self._store, self._launcher = store, launcher
-        self._observers, self._clock, self._claims = observers, clock, claims
+        self._observers, self._clock, self._claims = observers, clock, claims or Uncontested()
         self._seats: dict[str, Seat] = {}
         self._resting: dict[str, float] = {}
-        self._done = {step.fingerprint for step in self.outcome.reused}
-        self._durations = Durations.of(self.outcome.reused, store)
-        self._ranks = rank_by_chain(steps, self._durations.expected)
-        self._places = {step.fingerprint: place for place, step in enumerate(steps)}
-        self._steps = {step.fingerprint: step for step in steps}
-        self.waiting = [step for step in steps if step.fingerprint not in self._done]
-        for step in self.outcome.reused:
+        self._unwanted: set[str] = set()
+        self._done: set[str] = set()
+        self._durations = Durations()
+        self._ranks: dict[str, tuple[float, float]] = {}
+        self._steps: dict[str, Step] = {}
+        self._next_look = 0.0
+
+    def add(self, steps: Sequence[Step]) -> None:
+        """Compute these, too, unless they are known already.
+
+        Args:
+            steps: Needed ones before those that need them.
+        """
+        self._unwanted -= {step.fingerprint for step in steps}
+        new = [step for step in steps if step.fingerprint not in self._steps]
+        reused = reusable(new, self._store)
+        self._steps |= {step.fingerprint: step for step in new}
+        self._done |= {step.fingerprint for step in reused}
+        self._durations.learn(reused, self._store)
+        self.waiting += [step for step in new if step.fingerprint not in self._done]
+        unfinished = [*self.waiting, *(step for step, _ in self.running.values())]
+        self._ranks = rank_by_chain(self._in_order(unfinished), self._durations.expected)
+        self.outcome.reused += reused
+        for step in reused:
             self.tell("finished", step)
+
+    def _in_order(self, steps: Sequence[Step]) -> list[Step]:
+        """``steps`` as they were added."""
+        places = {key: place for place, key in enumerate(self._steps)}
+        return sorted(steps, key=lambda step: places[step.fingerprint])
+
+    def drop(self, step: Step) -> None:
+        """Nobody wants ``step`` any more: end it if it runs, and forget it unless it failed."""
+        key = step.fingerprint
+        if key in self.outcome.failed:
+            return
+        if key in self.running:
+            self._unwanted.add(key)
+            self._launcher.stop(step)
+            return
+        self._forget(step)
+
+    def _forget(self, step: Step) -> None:
+        outcome, key = self.outcome, step.fingerprint
+        for steps in (self.waiting, outcome.reused, outcome.computed, outcome.skipped):
+            if step in steps:
+                steps.remove(step)
+        self._steps.pop(key, None)
+        self._done.discard(key)
+        self._unwanted.discard(key)
+
+    def is_done(self, step: Step) -> bool:
+        """True if ``step`` was added and is in the store."""
+        return step.fingerprint in self._done
+
+    @property
+    def busy(self) -> bool:
+        """False when all steps are done, or have failed, or need one that has."""
+        return bool(self.waiting or self.running)
+
+    def turn(self, seconds: float = TICK_SECONDS) -> None:
+        """Start what can be started, and wait for at most so long for something to end."""
+        self.take_over()
+        self.give_up_the_hopeless()
+        self.start_what_fits()
+        for step, failure in self._launcher.collect(seconds):
+            self.note_end(step, failure)
+        self.tell("tick", self._launcher.states())
 
     def tell(self, what: str, *about: object) -> None:
         """Tell every observer."""
@@ -155,8 +217,10 @@ class _Run:
             getattr(observer, what)(*about)
 
     def take_over(self) -> None:
-        """Take the results of other drivers; let time pass if only they have work."""
-        for step in self._claims.taken_over():
+        """Take the results of others; let time pass if only other drivers have work."""
+        for step in (*self._claims.taken_over(), *self._passed()):
+            if step not in self.waiting:
+                continue
             self.waiting.remove(step)
             self._done.add(step.fingerprint)
             self.outcome.reused.append(step)
@@ -164,10 +228,22 @@ class _Run:
         if not self.running:
             self._claims.pause(TICK_SECONDS)
 
+    def _passed(self) -> list[Step]:
+        """Steps that others on their way have left behind in the store; looks now and then only."""
+        if self._clock() < self._next_look:
+            return []
+        self._next_look = self._clock() + LOOK_SECONDS
+        on_the_way = {step.trajectory for step, _ in self.running.values()} - {None}
+        return [
+            step
+            for step in self.waiting
+            if step.trajectory in on_the_way and self._store.is_done(step)
+        ]
+
     def give_up_the_hopeless(self) -> None:
         """Skip what needs a failed step; fail what no node could ever run."""
         lost = set(self.outcome.failed) | {step.fingerprint for step in self.outcome.skipped}
-        for step in sorted(self.waiting, key=lambda step: self._places[step.fingerprint]):
+        for step in self._in_order(self.waiting):
             if any(needed.fingerprint in lost for needed in step.needs):
                 lost.add(step.fingerprint)
                 self.waiting.remove(step)
@@ -187,6 +263,8 @@ class _Run:
             and self._resting.get(step.fingerprint, now) <= now
             and self._claims.is_free(step)
         ]
+        running = [step for step, _ in self.running.values()]
+        ready = [step for step in ready if not is_behind(step, running, self.waiting)]
         return sorted(ready, key=lambda step: self._ranks[step.fingerprint], reverse=True)
 
     def start_what_fits(self) -> None:
@@ -212,7 +290,10 @@ class _Run:
         _, since = self.running.pop(step.fingerprint)
         del self._seats[step.fingerprint]
         self._claims.ended(step)
-        if failure is None:
+        if failure is not None and step.fingerprint in self._unwanted:
+            self._forget(step)
+        elif failure is None:
+            self._unwanted.discard(step.fingerprint)
             self._done.add(step.fingerprint)
             self._durations.note(step, self._clock() - since)
             self.outcome.computed.append(step)
@@ -244,25 +325,13 @@ class _Run:
         self.tell("failed", step, failure)
 
 
-def rank_by_chain(
-    steps: Sequence[Step], seconds: Callable[[Step], float]
-) -> dict[str, tuple[float, float]]:
-    """How urgent each step is, by fingerprint: the longest chain that begins with it, in seconds,
-    then all the work that needs it.
+def is_behind(step: Step, running: Iterable[Step], waiting: Iterable[Step]) -> bool:
+    """True if ``step`` had better wait for another of its trajectory, to go on from there.
 
-    So a model that serves all targets goes before one that serves a single one where their chains
-    are equally long: more tests wait for it, and those fill the cores at the end.
-
-    Args:
-        steps: Needed ones before those that need them.
-        seconds: That a step is expected to take.
+    Of one trajectory only one step runs at a time, and the shortest first.
     """
-    chains = {step.fingerprint: seconds(step) for step in steps}
-    behind: dict[str, set[str]] = {step.fingerprint: set() for step in steps}
-    costs = dict(chains)
-    for step in reversed(steps):
-        for needed in step.needs:
-            through = costs[needed.fingerprint] + chains[step.fingerprint]
-            chains[needed.fingerprint] = max(chains[needed.fingerprint], through)
-            behind[needed.fingerprint] |= {step.fingerprint, *behind[step.fingerprint]}
-    return {key: (chain, sum(costs[one] for one in behind[key])) for key, chain in chains.items()}
+    if step.trajectory is None:
+        return False
+    return any(one.trajectory == step.trajectory for one in running) or any(
+        one.trajectory == step.trajectory and one.reach < step.reach for one in waiting
+    )

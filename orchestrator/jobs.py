@@ -24,26 +24,36 @@ class StudyJob:
 
     Args:
         folder: Everything that travels: the study, its data files, the code.
-        options: Of ``xlwarm run`` on the cluster.
+        options: Of the command on the cluster.
+        command: Of ``xlwarm``.
     """
 
     folder: Path
     options: tuple[str, ...]
+    command: str = "run"
 
     @property
     def entrypoint(self) -> str:
         """The command that the job runs in its copy of ``folder``."""
-        return " ".join(["python", "-m", "orchestrator.cli", "run", STUDY, *self.options])
+        return " ".join(["python", "-m", "orchestrator.cli", self.command, STUDY, *self.options])
 
 
-def pack_study(study: Study, folder: Path, *, store: str, options: Sequence[str] = ()) -> StudyJob:
+def pack_study(
+    study: Study,
+    folder: Path,
+    *,
+    store: str,
+    command: str = "run",
+    options: Sequence[str] = (),
+) -> StudyJob:
     """Write ``study`` with its data and this code into the empty ``folder``.
 
     Args:
         study: Whose data files are where it says, under its ``data_root``.
         folder: To travel.
         store: As the cluster sees it.
-        options: More options of ``xlwarm run``.
+        command: Of ``xlwarm`` that the job runs.
+        options: More of its options.
 
     Raises:
         InputError: A path would not be there on the cluster.
@@ -65,7 +75,7 @@ def pack_study(study: Study, folder: Path, *, store: str, options: Sequence[str]
     (folder / STUDY).write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
     if study.cluster.code == "ship":
         _copy_code(folder)
-    return StudyJob(folder, ("--store", store, *options))
+    return StudyJob(folder, ("--store", store, *options), command)
 
 
 def _on_the_cluster(study: Study) -> dict[str, Any]:

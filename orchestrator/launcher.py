@@ -37,6 +37,7 @@ class Board:
 
     def __init__(self) -> None:
         self._states: dict[str, Mapping[str, Json]] = {}
+        self._unwanted: set[str] = set()
 
     def post(self, fingerprint: str, state: Mapping[str, Json]) -> None:
         """Replace what was known of a step."""
@@ -45,6 +46,15 @@ class Board:
     def drop(self, fingerprint: str) -> None:
         """Forget a step that ended."""
         self._states.pop(fingerprint, None)
+        self._unwanted.discard(fingerprint)
+
+    def dismiss(self, fingerprint: str) -> None:
+        """Nobody wants the result of a step any more."""
+        self._unwanted.add(fingerprint)
+
+    def wants(self, fingerprint: str) -> bool:
+        """True unless the step was dismissed."""
+        return fingerprint not in self._unwanted
 
     def read(self) -> dict[str, Mapping[str, Json]]:
         """Where all running steps are."""
@@ -67,6 +77,7 @@ def _compute(
         pool=RayPool(given.workers, given.worker, step.fingerprint, transport),
         workers=max(1, given.workers),
         report=lambda state: board.post.remote(step.fingerprint, state),
+        wanted=lambda: bool(ray.get(board.wants.remote(step.fingerprint))),
     )
     return attempt(step, around, _is_loss)
 
@@ -147,6 +158,14 @@ class RayLauncher:
             name=step.title(),
         ).remote(step, self._store, given, self._settings.warmup_transport, self._board)
         self._pending[task] = step
+
+    def stop(self, step: Step) -> None:
+        """A training looks at the board now and then; nothing is lost of a warm-up, either."""
+        task = next(task for task, one in self._pending.items() if one == step)
+        if step.kind == "finetune" and step.fingerprint in self._states:
+            self._board.dismiss.remote(step.fingerprint)
+        else:
+            ray.cancel(task, force=True)
 
     def collect(self, timeout: float) -> Sequence[tuple[Step, Failure | None]]:
         """Tasks that ended, were lost, or took longer than the study allows."""

@@ -12,7 +12,7 @@ from orchestrator.schedule import Demand, Nodes, Resources
 from orchestrator.steps.base import Step, Surroundings, WarmupJob, perform
 from orchestrator.store import BrokenStepError, StepStore
 from projection.errors import InputError
-from trainers.errors import TrainingDivergedError
+from trainers.errors import TrainingDivergedError, TrainingStoppedError
 
 if TYPE_CHECKING:
     from trainers.flat import Layout
@@ -28,10 +28,12 @@ def attempt(
         step: Whose needs are done.
         around: Where it runs.
         is_loss: True for what another attempt may well survive. Bad input and a training that
-            diverged never are.
+            diverged never are; one that was stopped always is.
     """
     try:
         perform(step, around)
+    except TrainingStoppedError:
+        return Failure("it was no longer wanted", "none", lost=True)
     except BrokenStepError as error:
         return Failure(str(error), _log(step, around), lost=True, broken=error.fingerprint)
     except Exception as error:
@@ -94,6 +96,9 @@ class InProcessLauncher:
     def submit(self, step: Step) -> None:
         """Compute ``step``."""
         self._ended.append((step, attempt(step, self._around)))
+
+    def stop(self, step: Step) -> None:
+        """It has ended already."""
 
     def collect(self, timeout: float) -> Sequence[tuple[Step, Failure | None]]:
         """What was submitted since the last call."""

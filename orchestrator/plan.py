@@ -67,15 +67,42 @@ def make_plan(study: Study) -> Plan:
     Raises:
         InputError: A file or the backbone cannot be had, or a file is not what it should be.
     """
-    data = StudyData(study)
-    encoding = _encoding(study, data, study.task.labels_in(data.check().sentences))
-    specs = tuple(
-        _spec(study, data, encoding, name, seed, served)
-        for seed in study.seeds
-        for name in study.strategies
-        for served in _served(strategy(name), study.targets)
-    )
+    specs = Planner().specs(study)
     return Plan(study, specs, tuple(_distinct(specs)))
+
+
+ENCODED = ("data_root", "data", "task", "source", "targets")
+PIECES = {"name": True, "num_layers": True, "max_pieces": True}
+"""Settings of a study, and of its backbone, that its encoding depends on."""
+
+
+class Planner:
+    """Expands studies that differ in some settings only: equal data are read and checked once."""
+
+    def __init__(self) -> None:
+        self._encodings: dict[str, tuple[StudyData, EncodeStep]] = {}
+
+    def specs(self, study: Study) -> tuple[RunSpec, ...]:
+        """The models of ``study``.
+
+        Raises:
+            InputError: See :func:`make_plan`.
+        """
+        data, encoding = self._encoded(study)
+        return tuple(
+            _spec(study, data, encoding, name, seed, served)
+            for seed in study.seeds
+            for name in study.strategies
+            for served in _served(strategy(name), study.targets)
+        )
+
+    def _encoded(self, study: Study) -> tuple[StudyData, EncodeStep]:
+        key = study.model_dump_json(include=dict.fromkeys(ENCODED, True) | {"backbone": PIECES})
+        if key not in self._encodings:
+            data = StudyData(study)
+            labels = study.task.labels_in(data.check().sentences)
+            self._encodings[key] = data, _encoding(study, data, labels)
+        return self._encodings[key]
 
 
 def _served(adaptation: Strategy, targets: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.plan import Plan, RunSpec
-from orchestrator.steps.finetune import CURVE
+from orchestrator.steps.finetune import CURVE, FinetuneStep
 from orchestrator.steps.warmup import ROUNDS, WarmupStep
 from orchestrator.store import StepStore
 
@@ -104,6 +104,12 @@ def cells(found: Sequence[RunResult], targets: Sequence[str]) -> dict[tuple[str,
 def training_curve(spec: RunSpec, store: StepStore) -> list[dict[str, Any]]:
     """``step``, ``loss`` and ``dev_f1`` (or None) along the fine-tuning of a finished model."""
     return _lines(store.folder(spec.model) / CURVE)
+
+
+def curve_of_model(model: FinetuneStep, store: StepStore) -> list[tuple[int, float]]:
+    """Steps and dev F1 wherever the dev set was looked at, of a finished model."""
+    points = _lines(store.folder(model) / CURVE)
+    return [(one["step"], one["dev_f1"]) for one in points if one["dev_f1"] is not None]
 
 
 def warmup_rounds(step: WarmupStep, store: StepStore) -> list[dict[str, Any]]:

@@ -5,9 +5,11 @@ that has to wait gets a reservation for the moment when enough of what runs will
 what ranks below it may only fill the gap before (EASY backfilling, Lifka 1995).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+
+from orchestrator.steps.base import Step
 
 HAIR = 1e-9
 """Sums of fractions may be off by so much."""
@@ -136,3 +138,29 @@ def _delays(
         return False
     staying = [one for one in taken if one.ends > opening]
     return place(waiting.demand, left_over(nodes, [*staying, seat])) is None
+
+
+def rank_by_chain(
+    steps: Sequence[Step], seconds: Callable[[Step], float]
+) -> dict[str, tuple[float, float]]:
+    """How urgent each step is, by fingerprint: the longest chain that begins with it, in seconds,
+    then all the work that needs it.
+
+    So a model that serves all targets goes before one that serves a single one where their chains
+    are equally long: more tests wait for it, and those fill the cores at the end.
+
+    Args:
+        steps: Needed ones before those that need them; what is done may be missing.
+        seconds: That a step is expected to take.
+    """
+    chains = {step.fingerprint: seconds(step) for step in steps}
+    behind: dict[str, set[str]] = {step.fingerprint: set() for step in steps}
+    costs = dict(chains)
+    for step in reversed(steps):
+        for needed in step.needs:
+            if needed.fingerprint not in costs:
+                continue
+            through = costs[needed.fingerprint] + chains[step.fingerprint]
+            chains[needed.fingerprint] = max(chains[needed.fingerprint], through)
+            behind[needed.fingerprint] |= {step.fingerprint, *behind[step.fingerprint]}
+    return {key: (chain, sum(costs[one] for one in behind[key])) for key, chain in chains.items()}

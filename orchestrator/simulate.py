@@ -76,6 +76,9 @@ class SimulatedLauncher:
         self.seats[step.fingerprint] = Seat(demand, nodes, ends)
         self._running.append((ends, step))
 
+    def stop(self, step: Step) -> None:
+        """It ends when it would have."""
+
     def collect(self, timeout: float) -> Sequence[tuple[Step, Failure | None]]:
         """Let time pass until the next end, however long."""
         if not self._running:

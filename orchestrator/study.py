@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_v
 
 from orchestrator.data_settings import EVERY, DataSettings, FileSettings
 from orchestrator.resources import ResourceSettings
+from orchestrator.sweep.settings import SweepSettings
 from orchestrator.transports import Transport
 from projection.hub import HubSettings
 from projection.inputs import Input
@@ -75,6 +76,8 @@ class Study(BaseModel, frozen=True, extra="forbid"):
     """CPU threads of one replica. Sums depend on it, so it is part of every result's identity."""
     cluster: ClusterSettings = ClusterSettings()
     resources: ResourceSettings = ResourceSettings()
+    sweep: SweepSettings | None = None
+    """For ``xlwarm sweep`` alone."""
 
     @field_validator("strategies")
     @classmethod

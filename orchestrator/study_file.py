@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator.study import Study, nearest
+from orchestrator.sweep.naming import models_in, problems
 from orchestrator.yaml_file import Key, line_of, read_mapping
 from projection.errors import InputError
 
@@ -30,6 +31,10 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         raise InputError(
             "\n".join(_explain(path, tree, overridden, error) for error in errors.errors())
         ) from None
+    if wrong := list(problems(study)):
+        raise InputError(
+            "\n".join(_where(path, tree, overridden, keys) + problem for keys, problem in wrong)
+        )
     for keys, file in study.files():
         if not file.is_file():
             problem = f"{'.'.join(keys[:2])}: no such file: {file}"
@@ -100,9 +105,6 @@ def _known(settings: type[BaseModel], keys: Sequence[Key]) -> list[str]:
     """Keys that the part of ``settings`` at ``keys`` may have."""
     model: Any = settings
     for key in keys:
-        field = model.model_fields.get(key) if hasattr(model, "model_fields") else None
-        model = field.annotation if field else None
-    known = (
-        list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
-    )
-    return known or list(settings.model_fields)
+        field = model.model_fields.get(key) if model else None
+        model = next(models_in(field.annotation), None) if field else None
+    return list((model or settings).model_fields)

@@ -3,22 +3,18 @@
 Everything is logged from the driver. A run that exists already is updated, never added again.
 """
 
-import logging
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.entities import Metric
 from pydantic import BaseModel
 
 from orchestrator.execute import Failure
 from orchestrator.fingerprints import Json, fingerprint
+from orchestrator.mlflow_runs import MlflowRuns
 from orchestrator.plan import Plan, RunSpec
 from orchestrator.results import (
     RunResult,
@@ -32,30 +28,7 @@ from orchestrator.steps.base import Step
 from orchestrator.steps.evaluate import PREDICTIONS
 from orchestrator.steps.project import AUDIT, AUDIT_PAGE, COUNTS
 from orchestrator.store import StepStore
-
-ARTEFACTS = "mlflow-artefacts"
-"""Folder of the store for the artefacts of a local tracking database."""
-
-METRICS_PER_CALL = 1000
-"""MLflow's own limit for one batch."""
-
-
-def quiet_mlflow() -> None:
-    """Keep migrations off the terminal, and a server that is away from holding up a study."""
-    for name in ("alembic", "mlflow"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
-
-
-def logged_step(run: str, uri: str) -> str | None:
-    """Fingerprint of the step whose result the run with this id shows; None if there is no such."""
-    quiet_mlflow()
-    try:
-        tags = MlflowClient(tracking_uri=uri).get_run(run).data.tags
-    except MlflowException:
-        return None
-    return str(tags["xlwarm.step"]) if "xlwarm.step" in tags else None
+from orchestrator.study import Study
 
 
 class Tracker:
@@ -68,56 +41,12 @@ class Tracker:
     """
 
     def __init__(self, plan: Plan, store: StepStore, uri: str) -> None:
-        quiet_mlflow()
+        study = plan.study
         self._plan = plan
         self._store = store
-        self._client = MlflowClient(tracking_uri=uri)
-        self._experiment = self._find_experiment(plan.study.name, uri)
-        self._known: dict[tuple[str, str], str] = {
-            (run.data.tags["xlwarm.kind"], run.data.tags["xlwarm.fingerprint"]): run.info.run_id
-            for run in self._all_runs()
-            if "xlwarm.fingerprint" in run.data.tags
-        }
-        self._parent = self._run(
-            "study", plan.fingerprint, plan.study.name, None, {"xlwarm.kind": "study"}
-        )
-
-    def _find_experiment(self, name: str, uri: str) -> str:
-        found = self._client.get_experiment_by_name(name)
-        if found is not None:
-            return str(found.experiment_id)
-        # A server knows where its artefacts go; a bare database would put them into the working
-        # directory, whichever that is.
-        bare = uri.startswith("sqlite:")
-        place = (self._store.root / ARTEFACTS).absolute().as_uri() if bare else None
-        return str(self._client.create_experiment(name, artifact_location=place))
-
-    def _all_runs(self) -> Iterator[Any]:
-        token = None
-        while True:
-            page = self._client.search_runs([self._experiment], page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
-
-    def _run(
-        self, kind: str, identity: str, name: str, parent: str | None, tags: Mapping[str, str]
-    ) -> str:
-        """The run of this kind and fingerprint, made if there is none."""
-        key = (kind, identity)
-        if key not in self._known:
-            all_tags = self._common_tags() | dict(tags) | {MLFLOW_RUN_NAME: name}
-            all_tags |= {"xlwarm.kind": kind, "xlwarm.fingerprint": identity}
-            if parent:
-                all_tags[MLFLOW_PARENT_RUN_ID] = parent
-            run = self._client.create_run(self._experiment, tags=all_tags)
-            self._known[key] = run.info.run_id
-        return self._known[key]
-
-    def _common_tags(self) -> dict[str, str]:
-        study = self._plan.study
-        return {"xlwarm.task": study.task.name, "xlwarm.backbone": study.backbone.name}
+        self._runs = MlflowRuns(study.name, store, uri, common_tags(study))
+        self._client = self._runs.client
+        self._parent = self._runs.run("study", plan.fingerprint, study.name)
 
     def log_spec(self, spec: RunSpec) -> None:
         """Log a finished model, and those of its evaluations that are done."""
@@ -125,10 +54,10 @@ class Tracker:
         if not store.is_done(spec.model):
             return
         tags = {"xlwarm.strategy": spec.strategy, "xlwarm.seed": str(spec.seed)}
-        run = self._run("model", spec.fingerprint, spec.name, self._parent, tags)
+        run = self._runs.run("model", spec.fingerprint, spec.name, self._parent, tags)
         record = store.record(spec.model)
         metrics = list(self._model_metrics(spec, record))
-        self._write(run, metrics, self._params(spec), {"xlwarm.step": spec.model.fingerprint})
+        self._runs.write(run, metrics, self._params(spec), {"xlwarm.step": spec.model.fingerprint})
         for result in spec_results(spec, store, record["outputs"]["dev_f1"]):
             self._log_result(spec, result, run, tags)
         if all(store.is_done(evaluation) for evaluation in spec.evaluations):
@@ -157,31 +86,21 @@ class Tracker:
         chosen: dict[str, Any] = {
             "strategy": spec.strategy,
             "seed": spec.seed,
-            "source": study.source,
             "targets": ",".join(spec.targets),
             "trained_on": ",".join(spec.model.languages),
-            "threads": study.threads,
-            "task": study.task.name,
-            "backbone": study.backbone,
-            "training": study.training,
-            "data": {
-                "aligner": study.data.aligner,
-                "alignment": study.data.alignment,
-                "mapping": study.data.mapping,
-            },
         }
         if spec.model.warmup:
             seen = self._store.outputs(spec.model.warmup)["sentences_seen"]
             chosen["warmup"] = study.warmup
             chosen["warmup_sentences"] = seen
-        return dict(flat_names(chosen))
+        return dict(flat_names(settings_of(study) | chosen))
 
     def _log_result(
         self, spec: RunSpec, result: RunResult, parent: str, tags: Mapping[str, str]
     ) -> None:
         identity = fingerprint([spec.fingerprint, result.language])
         tags = dict(tags) | {"xlwarm.language": result.language}
-        run = self._run("result", identity, f"{spec.name}-{result.language}", parent, tags)
+        run = self._runs.run("result", identity, f"{spec.name}-{result.language}", parent, tags)
         evaluation = next(e for e in spec.evaluations if e.language == result.language)
         when = _milliseconds(self._store.record(evaluation))
         scores = {
@@ -192,21 +111,10 @@ class Tracker:
         } | {f"test_f1.{label}": score["f1"] for label, score in result.labels.items()}
         metrics = [Metric(name, value, when, 0) for name, value in scores.items()]
         params = self._params(spec) | {"language": result.language}
-        self._write(run, metrics, params, {"xlwarm.step": result.fingerprint})
+        self._runs.write(run, metrics, params, {"xlwarm.step": result.fingerprint})
         predictions = self._store.folder(evaluation) / PREDICTIONS
         self._client.log_artifact(run, str(predictions))
         self._client.set_terminated(run, "FINISHED")
-
-    def _write(
-        self, run: str, metrics: list[Metric], params: Mapping[str, str], tags: Mapping[str, str]
-    ) -> None:
-        self._client.log_batch(
-            run,
-            params=[Param(name, value) for name, value in params.items()],
-            tags=[RunTag(name, value) for name, value in tags.items()],
-        )
-        for start in range(0, len(metrics), METRICS_PER_CALL):
-            self._client.log_batch(run, metrics=metrics[start : start + METRICS_PER_CALL])
 
     def finish(self, status: str, texts: Mapping[str, str]) -> None:
         """Log all there is once more, the means over seeds and ``texts``; close the parent run."""
@@ -229,6 +137,27 @@ class Tracker:
                     folder = f"projection/{projection.language}"
                     self._client.log_artifact(self._parent, str(path), folder)
         self._client.set_terminated(self._parent, status)
+
+
+def common_tags(study: Study) -> dict[str, str]:
+    """Of every run of ``study``."""
+    return {"xlwarm.task": study.task.name, "xlwarm.backbone": study.backbone.name}
+
+
+def settings_of(study: Study) -> dict[str, Any]:
+    """Settings that all models of ``study`` share, by the blocks of the study file."""
+    return {
+        "source": study.source,
+        "threads": study.threads,
+        "task": study.task.name,
+        "backbone": study.backbone,
+        "training": study.training,
+        "data": {
+            "aligner": study.data.aligner,
+            "alignment": study.data.alignment,
+            "mapping": study.data.mapping,
+        },
+    }
 
 
 def _milliseconds(record: Mapping[str, Any]) -> int:

@@ -87,7 +87,7 @@ def test_a_state_collected_between_rounds_is_that_of_fewer_rounds(transport, in_
             assert_same(state, two)
         seen.append(state.rounds)
 
-    hooks = Hooks(wants_state=lambda: True, keep=keep)
+    hooks = Hooks(wants_state=lambda _done: True, keep=keep)
     found, _, _ = run(pool_of(transport, 2), ToyJob(SETTINGS), hooks=hooks)
     assert seen == [1, 2, 3]
     assert_same(found, in_process[0])

@@ -261,7 +261,7 @@ def test_hooks_hear_of_every_round_in_order_and_of_the_state_when_they_want_it()
     wishes = iter([False, True, True])
     hooks = Hooks(
         lambda z, report: heard.append((z, report.losses)),
-        lambda: next(wishes),
+        lambda _done: next(wishes),
         lambda state: kept.append((state.rounds, state.parameters.item())),
     )
     warm_up(RoundState.start(torch.zeros(1), SGD), rounds, 4, hooks)

@@ -13,7 +13,7 @@ from trainers.batches import BatchOrder
 from trainers.collation import collate
 from trainers.course import Checkpoints, Course, Progress
 from trainers.encoding import EncodedCorpus, TagVocabulary
-from trainers.errors import TrainingDivergedError
+from trainers.errors import TrainingDivergedError, TrainingStoppedError
 from trainers.evaluation import evaluate
 from trainers.flat import FlatModel
 from trainers.seeding import stream_seed
@@ -154,6 +154,7 @@ def fine_tune(
     seed: int,
     observe: Callable[[Progress], None] = lambda _progress: None,
     checkpoints: Checkpoints | None = None,
+    wanted: Callable[[], bool] = lambda: True,
 ) -> TrainingResult:
     """Train ``tagger`` on ``corpus`` and leave it with the weights that did best on ``dev``.
 
@@ -164,17 +165,22 @@ def fine_tune(
         tags: Of the model's output.
         settings: Schedule.
         seed: Of the run.
-        observe: Told the loss every 20 steps and every dev score.
+        observe: Told the loss every 20 steps and every dev score; of a training that goes on, also
+            what was told before.
         checkpoints: From which an interrupted training goes on, to the same bits.
+        wanted: Asked whenever ``observe`` was told.
 
     Raises:
         TrainingDivergedError: A training loss is not finite.
+        TrainingStoppedError: ``wanted`` said no; the checkpoint is of this moment.
     """
     tuner = FineTuner(tagger, corpus, settings, seed=seed)
     course = Course()
     if checkpoints and (saved := checkpoints.load()):
         course, vectors = saved
         tuner.go_on_from(vectors)
+        for point in course.curve:
+            observe(point)
     while course.steps < settings.steps:
         course.took(tuner.step(course.steps))
         dev_f1 = None
@@ -183,6 +189,10 @@ def fine_tune(
             course.scored(dev_f1, tuner.flat.values)
         if dev_f1 is not None or course.steps % REPORT_EVERY == 0:
             observe(course.report(dev_f1))
+            if not wanted():
+                if checkpoints:
+                    checkpoints.save(course, tuner.vectors())
+                raise TrainingStoppedError
         if checkpoints and checkpoints.due():
             checkpoints.save(course, tuner.vectors())
     tuner.flat.values.copy_(course.best)

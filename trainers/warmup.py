@@ -192,12 +192,12 @@ class Hooks:
 
     Args:
         observe: Told after every round: how many are done, and what the last one did.
-        wants_state: True if ``keep`` is to be told now.
+        wants_state: Given the rounds that are done, True if ``keep`` is to be told.
         keep: Told the state between two rounds; must not change it, nor hold on to it.
     """
 
     observe: Callable[[int, RoundReport], None] = lambda _done, _report: None
-    wants_state: Callable[[], bool] = lambda: False
+    wants_state: Callable[[int], bool] = lambda _done: False
     keep: Callable[[RoundState], None] = lambda _state: None
 
 
@@ -212,7 +212,7 @@ def warm_up(
         report = rounds.run()
         done += 1
         hooks.observe(done, report)
-        if done < until and hooks.wants_state():
+        if done < until and hooks.wants_state(done):
             hooks.keep(rounds.collect())
     return rounds.collect()
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -78,6 +78,8 @@ class Surroundings:
     workers: int = 1
     """That ``pool`` starts."""
     report: Report = lambda _state: None
+    wanted: Callable[[], bool] = lambda: True
+    """False once nobody wants the result any more; asked by trainings, now and then."""
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     """Long steps write down where they are about so often, to go on from there after a crash."""
 
@@ -110,6 +112,18 @@ class Step(ABC):
         """True if it runs the model, and so wants a GPU where there is one."""
         return False
 
+    @property
+    def trajectory(self) -> str | None:
+        """Names a course of work on which this step is a point, if there is one: it goes on from
+        any point before it that is done.
+        """
+        return None
+
+    @property
+    def reach(self) -> int:
+        """How far along its trajectory it is."""
+        return 0
+
     @abstractmethod
     def title(self) -> str:
         """A few words for the progress view."""
@@ -129,12 +143,29 @@ def _steps_in(values: Iterator[Any] | Sequence[Any]) -> Iterator[Step]:
 
 def perform(step: Step, around: Surroundings) -> None:
     """Compute ``step`` into the store unless it is there already."""
-    if around.store.is_done(step):
-        return
+    if not around.store.is_done(step):
+        publish(step, around, lambda folder: step.run(folder, around))
+
+
+def publish(
+    step: Step,
+    around: Surroundings,
+    write: Callable[[Path], dict[str, Json]],
+    began: float | None = None,
+) -> None:
+    """Put ``step`` into the store.
+
+    Args:
+        step: Not there yet.
+        around: Where it was computed.
+        write: Writes the artefacts into a folder and returns the small results.
+        began: ``time.perf_counter()`` when the work on it began; None: now.
+    """
 
     def fill(folder: Path) -> dict[str, Json]:
-        started, clock = datetime.now(UTC), time.perf_counter()
-        outputs = step.run(folder, around)
+        clock = time.perf_counter() if began is None else began
+        started = datetime.now(UTC) - timedelta(seconds=time.perf_counter() - clock)
+        outputs = write(folder)
         return {
             "kind": step.kind,
             "version": step.version,

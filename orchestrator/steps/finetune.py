@@ -41,9 +41,13 @@ class FinetuneStep(ModelStep):
             load_weights(tagger, around.store.folder(self.warmup) / WEIGHTS)
         encoding, store = self.encoding, around.store
 
+        scores: list[Json] = []
+
         def observe(progress: Progress) -> None:
+            if progress.dev_f1 is not None:
+                scores.append([progress.step, progress.dev_f1])
             state: dict[str, Json] = {"done": progress.step, "of": self.training.steps}
-            around.report(state | {"loss": progress.loss})
+            around.report(state | {"loss": progress.loss, "scores": list(scores)})
 
         result = fine_tune(
             tagger,
@@ -58,6 +62,7 @@ class FinetuneStep(ModelStep):
             checkpoints=Checkpoints(
                 store.scratch(self) / CHECKPOINT, Every(around.checkpoint_seconds)
             ),
+            wanted=around.wanted,
         )
         save_weights(tagger, folder / WEIGHTS)
         with (folder / CURVE).open("w") as out:

@@ -1,12 +1,14 @@
 """``warmup``: the multilingual warm-up of one seed (paper §5.1), its replicas in parallel."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from orchestrator.fingerprints import Json
-from orchestrator.steps.base import Every, Surroundings
+from orchestrator.fingerprints import Json, placement
+from orchestrator.steps.base import Every, Surroundings, publish
 from orchestrator.steps.model import ModelStep
 from orchestrator.store import StepStore
 from trainers.warmup import Hooks, RoundReport, RoundState, WarmupSettings, warm_up
@@ -61,6 +63,15 @@ class StepJob:
         }
 
 
+@dataclass
+class Passed:
+    """The last point of a trajectory that is in the store."""
+
+    rounds: int
+    when: float
+    """``time.perf_counter()`` then."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class WarmupStep(ModelStep):
     """Z rounds of K steps a language, averaged (Eq. 7 and 8)."""
@@ -71,6 +82,23 @@ class WarmupStep(ModelStep):
     languages: tuple[str, ...]
     settings: WarmupSettings
     batch_size: int
+    waypoints: tuple[int, ...] = placement(())
+    """Rounds on the way after which the state is stored as the shorter warm-up that it is."""
+
+    @cached_property
+    def trajectory(self) -> str:
+        """All that settles the rounds, but not how many there are."""
+        return self.of_rounds(1).fingerprint
+
+    @property
+    def reach(self) -> int:
+        """Z."""
+        return self.settings.rounds
+
+    def of_rounds(self, rounds: int) -> "WarmupStep":
+        """The warm-up that ends after so many rounds of this one."""
+        settings = self.settings.model_copy(update={"rounds": rounds})
+        return replace(self, settings=settings, waypoints=())
 
     def title(self) -> str:
         """Names Z, K and the seed."""
@@ -80,39 +108,76 @@ class WarmupStep(ModelStep):
         """Write the warmed-up ``model.safetensors``, the optimiser's state and ``rounds.jsonl``."""
         import torch
 
-        from trainers.checkpoints import save_weights
         from trainers.flat import FlatModel
-        from trainers.round_files import save_checkpoint, save_outer_state, to_lines
+        from trainers.round_files import save_checkpoint
 
         tagger = self.build(around.store, torch.device("cpu"))
         flat = FlatModel(tagger, tagger.word_embedding, trains=False)
         checkpoint = around.store.scratch(self) / CHECKPOINT
         state, reports = self._start(flat, checkpoint, around.store)
+        prefix, due = self.finished_prefix(around.store), Every(around.checkpoint_seconds)
+        passed = Passed(prefix.reach if prefix else 0, time.perf_counter())
 
         def observe(done: int, report: RoundReport) -> None:
             reports.append(report)
             mean = sum(report.losses.values()) / len(report.losses)
             around.report({"done": done, "of": self.settings.rounds, "loss": mean})
 
-        hooks = Hooks(
-            observe,
-            wants_state=Every(around.checkpoint_seconds),
-            keep=lambda state: save_checkpoint(checkpoint, state, reports),
-        )
+        def keep(state: RoundState) -> None:
+            save_checkpoint(checkpoint, state, reports)
+            if state.rounds in self.waypoints:
+                flat.move_to(state.parameters)
+                self._leave_behind(flat, state, reports, passed, around)
+
+        hooks = Hooks(observe, lambda done: done in self.waypoints or due(), keep)
         job = StepJob(step=self, store=around.store, device=str(around.device))
         with around.pool(job, flat.layout) as rounds:
             state = warm_up(state, rounds, self.settings.rounds, hooks)
             transport = rounds.name
         flat.move_to(state.parameters)
-        save_weights(tagger, folder / WEIGHTS)
+        outputs = self._written(folder, flat, state, reports, around.store)
+        before = prefix.reach if prefix else 0
+        return outputs | {"transport": transport, "rounds_before": before}
+
+    def _written(
+        self,
+        folder: Path,
+        flat: "FlatModel",
+        state: RoundState,
+        reports: list[RoundReport],
+        store: StepStore,
+    ) -> dict[str, Json]:
+        from trainers.checkpoints import save_weights
+        from trainers.round_files import save_outer_state, to_lines
+
+        save_weights(flat.module, folder / WEIGHTS)
         save_outer_state(folder / OUTER_STATE, state)
         (folder / ROUNDS).write_text("".join(f"{line}\n" for line in to_lines(reports)))
         return {
-            "sentences_seen": dict(self._sentences_seen(around.store)),
+            "sentences_seen": dict(self._sentences_seen(store)),
             "rounding_loss": reports[-1].rounding_loss,
             "final_losses": dict(reports[-1].losses),
-            "transport": transport,
         }
+
+    def _leave_behind(
+        self,
+        flat: "FlatModel",
+        state: RoundState,
+        reports: list[RoundReport],
+        passed: "Passed",
+        around: Surroundings,
+    ) -> None:
+        """Store the shorter warm-up that ends here."""
+        shorter = self.of_rounds(state.rounds)
+        if around.store.is_done(shorter):
+            return
+
+        def write(folder: Path) -> dict[str, Json]:
+            outputs = shorter._written(folder, flat, state, reports, around.store)
+            return outputs | {"rounds_before": passed.rounds}
+
+        publish(shorter, around, write, began=passed.when)
+        passed.rounds, passed.when = state.rounds, time.perf_counter()
 
     def _start(
         self, flat: "FlatModel", checkpoint: Path, store: StepStore
@@ -139,8 +204,7 @@ class WarmupStep(ModelStep):
         Its rounds are the first ones of this warm-up, so this one goes on where it ended.
         """
         for rounds in range(self.settings.rounds - 1, 0, -1):
-            settings = self.settings.model_copy(update={"rounds": rounds})
-            shorter = replace(self, settings=settings)
+            shorter = self.of_rounds(rounds)
             if store.is_done(shorter):
                 return shorter
         return None

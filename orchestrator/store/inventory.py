@@ -18,6 +18,9 @@ FINGERPRINT_DIGITS = 64
 GIVEN_UP_SECONDS = 3600.0
 """A lease that was not renewed for so long is of a dead driver, however wrong clocks are."""
 
+SWEEPS = "sweeps"
+"""Folder of the records of sweeps, which are no steps."""
+
 OLD_LOG_SECONDS = 30 * 86400.0
 
 
@@ -71,6 +74,8 @@ def entries(store: StepStore) -> Iterator[Entry]:
 
 def _steps(store: StepStore) -> Iterator[Entry]:
     for kind in store.files.names(""):
+        if kind == SWEEPS:
+            continue
         for fingerprint in store.files.names(kind):
             if len(fingerprint) != FINGERPRINT_DIGITS:
                 continue
