@@ -178,7 +178,7 @@ def _by_digits(digits: str, store: StepStore, tracking: str) -> str:
         if name.startswith(digits)
     }
     if not found and len(digits) == MLFLOW_ID_DIGITS:
-        from orchestrator.tracking import logged_step
+        from orchestrator.mlflow_runs import logged_step
 
         step = logged_step(digits, tracking)
         found = {f"{kind}/{step}" for kind in (FINETUNE, EVALUATE)}

@@ -1,5 +1,7 @@
 """How a model reads sentences: no word is lost, and batches hold what they should."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ def test_every_word_of_a_long_sentence_gets_its_tag_from_exactly_one_excerpt(wor
 def test_neighbouring_excerpts_share_no_more_pieces_than_they_may(words, room, data):
     overlap = data.draw(st.integers(0, room - 1))
     found = excerpts(words, room, overlap)
-    for left, right in zip(found, found[1:], strict=False):
+    for left, right in pairwise(found):
         assert left.start < right.start <= left.end < right.end
         assert sum(words[right.start : left.end]) <= overlap
 
