@@ -152,6 +152,8 @@ def all_runs(client: MlflowClient, experiment: str, which: str = "") -> Iterator
 
 def logged_step(run: str, uri: str) -> str | None:
     """Fingerprint of the step whose result the run with this id shows; None if there is no such."""
+    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
+        return None  # asking MLflow would make the database
     quiet_mlflow()
     try:
         tags = MlflowClient(tracking_uri=uri).get_run(run).data.tags

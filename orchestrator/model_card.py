@@ -95,10 +95,18 @@ def _front(model: TrainedModel) -> dict[str, Any]:
         "license_name": "see-below",
         "tags": ["xlwarm", "cross-lingual", "token-classification"],
     }
-    name = model.backbone
-    if not name.startswith(BUNDLED_PREFIX) and not Path(name).expanduser().is_dir():
-        front["base_model"] = name
+    if not model.backbone.startswith(BUNDLED_PREFIX) and not _is_folder(model.backbone):
+        front["base_model"] = model.backbone
     return front
+
+
+def _is_folder(backbone: str) -> bool:
+    return Path(backbone).expanduser().is_dir()
+
+
+def _shown(backbone: str) -> str:
+    """Its name; where a folder lies on this machine is nobody's business."""
+    return Path(backbone).name if _is_folder(backbone) else backbone
 
 
 def _introduction(model: TrainedModel, class_name: str, folder: Path) -> str:
@@ -112,7 +120,7 @@ def _introduction(model: TrainedModel, class_name: str, folder: Path) -> str:
         scheme=encoded["scheme"].upper(),
         languages=" ".join(_languages(model)),
         study=f" (study `{model.study}`, strategy `{model.spec.strategy}`)" if model.spec else "",
-        backbone=model.backbone,
+        backbone=_shown(model.backbone),
         training=_training(model),
         folder=folder.name,
         example=_EXAMPLE if inputs else '"Anna Berg visited Oslo."',
@@ -158,9 +166,9 @@ def _scores(model: TrainedModel) -> Iterator[str]:
 def _data(model: TrainedModel) -> Iterator[str]:
     encoded = model.encoding["inputs"]
     yield "## Data\n"
-    yield "Files are named by the first digits of the SHA-256 of their bytes.\n"
-    yield f"* Training, {encoded['source_language']}: {_files(encoded['train'])}"
-    yield f"* Development, {encoded['source_language']}: {_files(encoded['dev'])}"
+    yield "Behind a file stand the first digits of the SHA-256 of its bytes.\n"
+    yield f"* Training, {encoded['source_language']}: {_files(model, encoded['train'])}"
+    yield f"* Development, {encoded['source_language']}: {_files(model, encoded['dev'])}"
     seen = set(model.record["inputs"]["languages"])
     seen |= set(model.warmup["inputs"]["languages"]) if model.warmup else set()
     for record in model.projections:
@@ -172,19 +180,20 @@ def _data(model: TrainedModel) -> Iterator[str]:
                 f"aligner `{inputs['aligner']}`, mapping `{inputs['mapping']['rule']}`"
             )
     for record in model.evaluations:
-        inputs = record["inputs"]
-        sentences = record["outputs"]["sentences"]
-        yield f"* Test, {inputs['language']}: {sentences} sentences, {_files(inputs['test'])}"
+        inputs, sentences = record["inputs"], record["outputs"]["sentences"]
+        files = _files(model, inputs["test"])
+        yield f"* Test, {inputs['language']}: {sentences} sentences, {files}"
 
 
-def _files(source: Mapping[str, Any]) -> str:
-    return ", ".join(f"`{file['content'][:12]}`" for file in source["files"])
+def _files(model: TrainedModel, source: Mapping[str, Any]) -> str:
+    contents = [file["content"] for file in source["files"]]
+    return ", ".join(f"{model.file_names.get(one, 'a file')} `{one[:12]}`" for one in contents)
 
 
 def _licences(model: TrainedModel, licence: str | None) -> Iterator[str]:
     yield "## Licence\n"
     stated = f"licence: {licence}" if licence else "look up its licence"
-    yield f"* Backbone `{model.backbone}`: {stated}."
+    yield f"* Backbone `{_shown(model.backbone)}`: {stated}."
     yield UNKNOWN_LICENCE
     yield "* The Python files in this folder are xlwarm's: Apache-2.0."
 

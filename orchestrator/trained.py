@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.plan import Plan, RunSpec
@@ -110,6 +111,16 @@ class TrainedModel:
         """Records of the pseudo-labelled corpora of the study."""
         steps = self.encoding["inputs"]["projections"]
         return [self.store.record(Finished("project", step)) for step in steps]
+
+    @cached_property
+    def file_names(self) -> Mapping[str, str]:
+        """Of the corpora that the study names, by the hash of their content."""
+        if self.spec is None:
+            return {}
+        encoding = self.spec.model.encoding
+        tests = [evaluation.test for evaluation in self.spec.evaluations]
+        files = [file for source in (encoding.train, encoding.dev, *tests) for file in source.files]
+        return {file.content: Path(file.name).name for file in files}
 
     def parts(self) -> "TrainedTagger":
         """Where its parts are on this machine.

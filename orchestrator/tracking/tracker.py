@@ -30,19 +30,20 @@ class Tracker:
     def __init__(self, plan: Plan, store: StepStore, uri: str) -> None:
         self._content = StudyRuns(plan, store)
         self._specs = plan.specs
-        self._runs = MlflowRuns(plan.study.name, store, uri, common_tags(plan.study))
-        self._writer = RunWriter(self._runs)
+        self.runs = MlflowRuns(plan.study.name, store, uri, common_tags(plan.study))
+        """Of the study's experiment."""
+        self._writer = RunWriter(self.runs)
 
     def start(self) -> str:
         """Open the study's run; returns its id. Close what dead drivers left open."""
         run = self._writer.write(self._content.whole(RUNNING))
-        self._runs.client.set_tag(run, DRIVER, f"{socket.gethostname()} {os.getpid()}")
+        self.runs.client.set_tag(run, DRIVER, f"{socket.gethostname()} {os.getpid()}")
         self._close_abandoned()
         return run
 
     def _close_abandoned(self) -> None:
         """End as killed what drivers of this machine left running that are no more."""
-        found = self._runs.found
+        found = self.runs.found
         dead = {
             run.info.run_id
             for key, run in found.items()
@@ -53,7 +54,7 @@ class Tracker:
         for run in found.values():
             under = run.data.tags.get("mlflow.parentRunId")
             if run.info.status == RUNNING and dead & {run.info.run_id, under}:
-                self._runs.client.set_terminated(run.info.run_id, KILLED)
+                self.runs.client.set_terminated(run.info.run_id, KILLED)
 
     def log_spec(self, spec: RunSpec) -> None:
         """Log a finished model, and those of its evaluations that are done."""
