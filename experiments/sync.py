@@ -15,7 +15,7 @@ from projection.errors import InputError
     "--bundle",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write what would be logged into this file instead, for a machine that reaches the server.",
+    help="Write what would be logged into this file instead, for a machine that has a network.",
 )
 @click.option("--register", is_flag=True, help="Also log the models and register them.")
 def sync(
@@ -29,7 +29,7 @@ def sync(
 ) -> None:
     """Bring MLflow up to what the store has of STUDY; repeating it changes nothing.
 
-    STUDY may also be a file that --bundle wrote: it is logged to --tracking, and no store is needed.
+    STUDY may also be a file that --bundle wrote: it is logged to --tracking; no store is needed.
     """
     if study_file.is_file() and _is_bundle(study_file):
         _log_bundle(study_file, tracking)

@@ -26,9 +26,11 @@ METRICS_PER_CALL, PARAMS_PER_CALL = 1000, 100
 
 
 def quiet_mlflow() -> None:
-    """Keep migrations off the terminal, and a server that is away from holding up a study."""
+    """Keep migrations and links off the terminal, and a server that is away from holding up a
+    study."""
     for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
 

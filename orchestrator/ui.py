@@ -45,8 +45,8 @@ def server_command(root: Path, port: int) -> list[str]:
     database = root / DATABASE
     if not database.is_file():
         raise InputError(
-            f"{database}: no such file; `xlwarm run` or `xlwarm sync` writes it. What was logged to "
-            "another --tracking URI is shown there"
+            f"{database}: no such file; `xlwarm run` or `xlwarm sync` writes it, unless --tracking "
+            "names another place"
         )
     where = ("--backend-store-uri", f"sqlite:///{database}", "--host", LOOPBACK)
     return [sys.executable, "-m", "mlflow", "server", *where, "--port", str(port), "--workers", "1"]
