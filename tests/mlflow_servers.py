@@ -12,7 +12,7 @@ from types import MappingProxyType
 from urllib.error import URLError
 from urllib.request import urlopen
 
-START_SECONDS = 120
+START_SECONDS = 240
 
 
 def free_port() -> int:
@@ -48,6 +48,7 @@ class MlflowServer:
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self._environment},
+                cwd=self.folder,
                 start_new_session=True,
             )
         give_up = time.monotonic() + START_SECONDS

@@ -4,10 +4,14 @@ import json
 from pathlib import Path
 
 import click
+import mlflow
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from mlflow import MlflowClient
 
 from experiments.models import export, predict
+from experiments.sync import sync
 from orchestrator.execute import run_steps
 from orchestrator.export import is_exported
 from orchestrator.local import InProcessLauncher
@@ -16,6 +20,7 @@ from orchestrator.steps.evaluate import PREDICTIONS
 from orchestrator.store import StepStore
 from orchestrator.study_file import read_study
 from orchestrator.tracking import Tracker
+from orchestrator.tracking.registry import tracking_at
 from orchestrator.trained import find_model
 from projection.errors import InputError
 from tests.studies import write_study
@@ -55,13 +60,18 @@ def call(command: object, *arguments: object, text: str | None = None) -> Result
     return CliRunner().invoke(command, arguments, input=text, catch_exceptions=False)  # type: ignore[arg-type]
 
 
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory, plan: Plan, store: StepStore) -> str:
+    """A tracking database that has the study."""
+    uri = f"sqlite:///{tmp_path_factory.mktemp('tracking') / 'mlflow.db'}"
+    Tracker(plan, store, uri).finish("FINISHED", {})
+    return uri
+
+
 def test_a_model_is_found_by_name_fingerprint_and_mlflow_run(
-    plan: Plan, store: StepStore, tmp_path: Path
+    plan: Plan, store: StepStore, uri: str
 ) -> None:
     (spec,) = plan.specs
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    tracker = Tracker(plan, store, uri)
-    tracker.finish("FINISHED", {})
     runs = {key: run.info.run_id for key, run in Tracker(plan, store, uri).runs.found.items()}
     fingerprint = spec.model.fingerprint
     assert find_model("mtl-ws-seed1", store, plan, uri).fingerprint == fingerprint
@@ -171,3 +181,26 @@ def test_export_replaces_an_earlier_export_and_nothing_else(
 def test_a_folder_that_is_no_export_is_refused(tiny_bert: Path) -> None:
     with pytest.raises(InputError, match="is no model that `xlwarm export` wrote"):
         call(predict, tiny_bert, text="Anna")
+
+
+@pytest.mark.slow
+def test_a_registered_model_is_found_by_alias_tags_as_xlwarm_does_and_is_there_once(
+    study: Path, plan: Plan, store: StepStore, uri: str, exported: Path
+) -> None:
+    shown = call(sync, study, "--store", store.root, "--tracking", uri, "--register")
+    assert shown.stdout == "registered tiny-mtl-ws: best = v1, seed-1 = v1\n"
+    call(sync, study, "--store", store.root, "--tracking", uri, "--register")
+    client = MlflowClient(tracking_uri=uri)
+    (version,) = client.search_model_versions("name = 'tiny-mtl-ws'")
+    (spec,) = plan.specs
+    assert version.tags["xlwarm.step"] == spec.model.fingerprint
+    assert version.run_id == Tracker(plan, store, uri).runs.run("model", spec.fingerprint, "")
+    assert client.get_run(version.run_id).info.status == "FINISHED"
+    text = "Anna visited Oslo, Tomás and Marieke"
+    with tracking_at(uri):
+        model = mlflow.pyfunc.load_model("models:/tiny-mtl-ws@best")
+        assert model.metadata.signature.inputs.input_names() == ["text"]
+        (spans,) = model.predict(pd.DataFrame({"text": [text]}))
+    row = json.loads(call(predict, exported, "--to", "jsonl", text=text).stdout)
+    places = [(span["start"], span["end"], span["label"]) for span in row["spans"]]
+    assert [(one["start"], one["end"], one["entity_group"]) for one in spans] == places

@@ -18,6 +18,7 @@ from orchestrator.store import StepStore
 from orchestrator.study_file import read_study
 from orchestrator.tracking import BackgroundTracking, Tracker
 from tests.mlflow_servers import MlflowServer
+from tests.postgres import postgres
 from tests.studies import write_study
 
 pytestmark = pytest.mark.slow
@@ -176,6 +177,34 @@ def test_requests_that_fail_or_lose_their_answer_never_double_a_run(
         proxy.server_close()
     Tracker(faulty, store, server.uri).finish("FINISHED", TEXTS)
     assert counts(server.uri, "faulty") == complete
+
+
+def test_postgresql_behind_a_server_with_passwords_shows_what_sqlite_shows(
+    plan: Plan,
+    store: StepStore,
+    server: MlflowServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("flask_wtf", reason="no basic auth in MLflow; pip install mlflow[auth]")
+    complete = expected(plan, store, server)
+    secrets = {"MLFLOW_AUTH_ADMIN_PASSWORD": "a long one", "MLFLOW_FLASK_SERVER_SECRET_KEY": "key"}
+    with postgres() as database:
+        guarded = MlflowServer(tmp_path, database, ("--app-name", "basic-auth"), secrets)
+        guarded.start()
+        try:
+            refused = BackgroundTracking(plan, store, guarded.uri)
+            refused.close("FINISHED", TEXTS)
+            assert refused.problem is not None
+            monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
+            monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "a long one")
+            for _ in range(2):
+                tracking = BackgroundTracking(plan, store, guarded.uri)
+                tracking.close("FINISHED", TEXTS)
+                assert tracking.problem is None
+            assert counts(guarded.uri, plan.study.name) == complete
+        finally:
+            guarded.kill()
 
 
 def test_a_study_goes_on_while_its_server_is_away(plan: Plan, tmp_path: Path) -> None:

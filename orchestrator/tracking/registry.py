@@ -5,6 +5,7 @@ one language) and ``best`` (``best-de``) for the version with the highest F1 on 
 development set. Test scores choose nothing.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -77,7 +78,7 @@ def _register(runs: MlflowRuns, model: TrainedModel, name: str, uri: str) -> Mod
 
     assert model.spec is not None
     tags = {FINGERPRINT: model.spec.fingerprint, "xlwarm.step": model.fingerprint}
-    with TemporaryDirectory(prefix="xlwarm-model-") as work, _tracking_at(uri):
+    with TemporaryDirectory(prefix="xlwarm-model-") as work, tracking_at(uri):
         folder = Path(work) / model.name
         export_model(model, folder)
         inputs = [Input(one) for one in model.encoding["inputs"]["inputs"]]
@@ -100,18 +101,20 @@ def _register(runs: MlflowRuns, model: TrainedModel, name: str, uri: str) -> Mod
 
 
 @contextmanager
-def _tracking_at(uri: str) -> Iterator[None]:
+def tracking_at(uri: str) -> Iterator[None]:
     """MLflow's fluent calls go to ``uri`` inside, and to where they went before after it."""
     import mlflow
 
-    tracking, registry = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # what MLflow uses of pandas
+            # Values of different types in a dictionary have no type that MLflow could check.
+            warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType")
+            yield
     finally:
-        mlflow.set_tracking_uri(tracking)
-        mlflow.set_registry_uri(registry)
+        mlflow.set_tracking_uri(before)
 
 
 def _signature(inputs: Sequence[Input]) -> "ModelSignature":
