@@ -1,5 +1,6 @@
 """``xlwarm ui``: MLflow's dashboard on what a store's studies have logged."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from projection.errors import InputError
 
 LOOPBACK = "127.0.0.1"
 DATABASE = "mlflow.db"
+NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""MLflow would start seven more processes for features of its own that nothing here uses."""
 
 
 @click.command()
@@ -31,7 +34,7 @@ def ui(store: str, port: int) -> int:
     command = server_command(open_store(store).root, port)
     click.echo(f"http://{LOOPBACK}:{port}  (Ctrl-C ends it)")
     try:
-        return subprocess.call(command)
+        return subprocess.call(command, env={**os.environ, **NO_JOBS})
     except KeyboardInterrupt:
         return 0
 
