@@ -188,7 +188,10 @@ def test_postgresql_behind_a_server_with_passwords_shows_what_sqlite_shows(
 ) -> None:
     pytest.importorskip("flask_wtf", reason="no basic auth in MLflow; pip install mlflow[auth]")
     complete = expected(plan, store, server)
-    secrets = {"MLFLOW_AUTH_ADMIN_PASSWORD": "a long one", "MLFLOW_FLASK_SERVER_SECRET_KEY": "key"}
+    secrets = {
+        "MLFLOW_AUTH_ADMIN_PASSWORD": "long enough for it",
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "key",
+    }
     with postgres() as database:
         guarded = MlflowServer(tmp_path, database, ("--app-name", "basic-auth"), secrets)
         guarded.start()
@@ -197,7 +200,7 @@ def test_postgresql_behind_a_server_with_passwords_shows_what_sqlite_shows(
             refused.close("FINISHED", TEXTS)
             assert refused.problem is not None
             monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
-            monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "a long one")
+            monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "long enough for it")
             for _ in range(2):
                 tracking = BackgroundTracking(plan, store, guarded.uri)
                 tracking.close("FINISHED", TEXTS)

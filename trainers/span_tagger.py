@@ -133,6 +133,7 @@ class SpanTagger:
             is_split_into_words=True,
             add_special_tokens=True,
             return_attention_mask=False,
+            return_token_type_ids=False,
             truncation=False,
             verbose=False,
         )
