@@ -124,8 +124,9 @@ def _tagger(
     tracking: str | None,
 ) -> "SpanTagger":
     from orchestrator.export import load_exported, load_trained
+    from orchestrator.trained import HEXADECIMAL
 
-    if study_file is None and Path(model).is_dir():
+    if study_file is None and (Path(model).is_dir() or not HEXADECIMAL.fullmatch(model)):
         return load_exported(Path(model))
     return load_trained(_trained(model, study_file, overrides, store, tracking))
 

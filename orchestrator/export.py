@@ -66,6 +66,8 @@ def load_exported(folder: Path) -> "SpanTagger":
     from trainers.portable import load_portable
     from trainers.span_tagger import SpanTagger
 
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; a run of a study needs --study")
     if not is_exported(folder):
         raise InputError(f"{folder}: is no model that `xlwarm export` wrote (config.json)")
     return SpanTagger(*load_portable(folder))

@@ -181,6 +181,8 @@ def test_export_replaces_an_earlier_export_and_nothing_else(
 def test_a_folder_that_is_no_export_is_refused(tiny_bert: Path) -> None:
     with pytest.raises(InputError, match="is no model that `xlwarm export` wrote"):
         call(predict, tiny_bert, text="Anna")
+    with pytest.raises(InputError, match="no-such: no such folder"):
+        call(predict, "no-such", text="Anna")
 
 
 @pytest.mark.slow

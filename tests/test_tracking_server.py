@@ -208,14 +208,3 @@ def test_postgresql_behind_a_server_with_passwords_shows_what_sqlite_shows(
             assert counts(guarded.uri, plan.study.name) == complete
         finally:
             guarded.kill()
-
-
-def test_a_study_goes_on_while_its_server_is_away(plan: Plan, tmp_path: Path) -> None:
-    root = tmp_path / "fresh"
-    root.mkdir()
-    store = StepStore(root)
-    tracking = BackgroundTracking(plan, store, "http://127.0.0.1:9")
-    outcome = run_steps(plan.steps, store, InProcessLauncher(root), [tracking])
-    tracking.close("FINISHED", {})
-    assert len(outcome.computed) == len(plan.steps)
-    assert tracking.problem is not None
