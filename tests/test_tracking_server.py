@@ -179,6 +179,18 @@ def test_requests_that_fail_or_lose_their_answer_never_double_a_run(
     assert counts(server.uri, "faulty") == complete
 
 
+PASSWORDS = """\
+[mlflow]
+default_permission = READ
+database_uri = sqlite:///{folder}/auth.db
+admin_username = admin
+admin_password = long enough for it
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+auth_cache_ttl_seconds = 600
+"""
+"""Without the cache, every request would hash the password anew."""
+
+
 def test_postgresql_behind_a_server_with_passwords_shows_what_sqlite_shows(
     plan: Plan,
     store: StepStore,
@@ -188,8 +200,9 @@ def test_postgresql_behind_a_server_with_passwords_shows_what_sqlite_shows(
 ) -> None:
     pytest.importorskip("flask_wtf", reason="no basic auth in MLflow; pip install mlflow[auth]")
     complete = expected(plan, store, server)
+    (tmp_path / "auth.ini").write_text(PASSWORDS.format(folder=tmp_path))
     secrets = {
-        "MLFLOW_AUTH_ADMIN_PASSWORD": "long enough for it",
+        "MLFLOW_AUTH_CONFIG_PATH": str(tmp_path / "auth.ini"),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": "key",
     }
     with postgres() as database:
@@ -201,10 +214,7 @@ def test_postgresql_behind_a_server_with_passwords_shows_what_sqlite_shows(
             assert refused.problem is not None
             monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
             monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "long enough for it")
-            for _ in range(2):
-                tracking = BackgroundTracking(plan, store, guarded.uri)
-                tracking.close("FINISHED", TEXTS)
-                assert tracking.problem is None
+            Tracker(plan, store, guarded.uri).finish("FINISHED", TEXTS)
             assert counts(guarded.uri, plan.study.name) == complete
         finally:
             guarded.kill()
