@@ -1,4 +1,4 @@
-"""``xlwarm run`` and ``xlwarm sync``."""
+"""``xlwarm run``."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from experiments.options import OWN_SWEEP, plan_of, study_of, study_options
+from experiments.options import OWN_SWEEP, study_of, study_options
 from orchestrator.environment import is_job_address, prepare_ray
 
 if TYPE_CHECKING:
@@ -141,27 +141,3 @@ def _say_how_it_ended(ended: "StudyRun") -> None:
             "`xlwarm sync` with the same study logs it",
             err=True,
         )
-
-
-@click.command()
-@study_options
-@click.option("--tracking", metavar="URI", help="MLflow tracking URI [default: in the store].")
-def sync(
-    study_file: Path,
-    overrides: tuple[str, ...],
-    only: str | None,
-    store: str,
-    tracking: str | None,
-) -> None:
-    """Bring MLflow up to what the store has; repeating it changes nothing."""
-    plan = plan_of(study_file, overrides, only)
-
-    from experiments.tables import logged_tables
-    from orchestrator.driver import default_tracking
-    from orchestrator.store import open_store
-    from orchestrator.tracking import Tracker
-
-    steps = open_store(store)
-    done = all(steps.is_done(step) for step in plan.steps)
-    tracker = Tracker(plan, steps, tracking or default_tracking(steps.root))
-    tracker.finish("FINISHED" if done else "KILLED", logged_tables(plan, steps))

@@ -18,7 +18,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "status": ("experiments.status:status", "Show what is done, running, missing, failed."),
         "report": ("experiments.report:report", "Show the results of a study."),
-        "sync": ("experiments.run:sync", "Log a study's finished results to MLflow again."),
+        "sync": ("experiments.sync:sync", "Log a study's finished results to MLflow again."),
+        "ui": ("orchestrator.ui:ui", "Show what is logged in MLflow's dashboard."),
+        "export": ("experiments.models:export", "Write a trained model as a Hugging Face folder."),
+        "predict": ("experiments.models:predict", "Tag text with a trained model."),
         "data": ("experiments.data:data", "Count a study's corpora, beside the paper's."),
         "translate": (
             "orchestrator.translate:translate",

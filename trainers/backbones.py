@@ -113,7 +113,7 @@ def load_encoder(folder: Path, settings: BackboneSettings) -> "PreTrainedModel":
         _keep_layers(config, settings, folder)
         _set_dropout(config, settings.dropout, folder)
         model: PreTrainedModel = AutoModel.from_pretrained(
-            folder, config=config, dtype=torch.float32, **_without_pooling(config)
+            folder, config=config, dtype=torch.float32, **without_pooling(config)
         )
     _check_positions(model, settings, folder)
     return model
@@ -149,7 +149,7 @@ def _set_dropout(config: Any, dropout: float, folder: Path) -> None:
         setattr(config, name, dropout)
 
 
-def _without_pooling(config: Any) -> dict[str, bool]:
+def without_pooling(config: Any) -> dict[str, bool]:
     """The argument that leaves the pooling layer out, for the families that have one."""
     from transformers import MODEL_MAPPING
 

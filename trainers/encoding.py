@@ -13,6 +13,7 @@ from projection.inputs import Input, check_inputs, pos_ids
 from projection.records import Sentence, Span
 from projection.schemes import TagScheme, decode_strict, encode_tags, tag_set
 from trainers.checkpoints import save_arrays
+from trainers.reading import WordPieces, word_pieces
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -168,9 +169,6 @@ def encode_corpus(
 ) -> EncodedCorpus:
     """Encode ``sentences``; a sentence longer than ``max_pieces`` loses its last words.
 
-    A word that the tokenizer turns into nothing (a lone control character) becomes one unknown
-    piece, so that every word has a first piece.
-
     Args:
         sentences: At least one.
         tokenizer: Fast, of the encoder.
@@ -194,7 +192,8 @@ def encode_corpus(
     ends: list[tuple[int, int, int]] = []
     for k, sentence in enumerate(sentences):
         ids, word_ids, length = encoded["input_ids"][k], encoded.word_ids(k), len(sentence.tokens)
-        one, first = _cut(ids, word_ids, length, tokenizer.unk_token_id or 0, max_pieces)
+        read = word_pieces(ids, word_ids, length, tokenizer.unk_token_id or 0)
+        one, first = _cut(read, max_pieces)
         pieces += one
         firsts += first
         tag_ids += tags.encode(sentence.spans, length) if tags else [UNLABELLED] * length
@@ -224,34 +223,13 @@ def _beside_words(
     return pos, predicate
 
 
-def _cut(
-    ids: Sequence[int],
-    word_ids: Sequence[int | None],
-    num_words: int,
-    unknown: int,
-    max_pieces: int,
-) -> tuple[list[int], list[int]]:
+def _cut(read: WordPieces, max_pieces: int) -> tuple[list[int], list[int]]:
     """Piece ids, cut at a word boundary, and where the first piece of every kept word is."""
-    of_word: list[list[int]] = [[] for _ in range(num_words)]
-    before: list[int] = []
-    after: list[int] = []
-    for piece, word in zip(ids, word_ids, strict=True):
-        if word is not None:
-            of_word[word].append(piece)
-            after.clear()
-        elif any(of_word):
-            after.append(piece)
-        else:
-            before.append(piece)
-    if not any(of_word):
-        # No piece of a word tells the two ends apart; one special piece stands before the words.
-        before, after = before[:1], before[1:]
-    kept = list(before)
+    kept = list(read.before)
     firsts: list[int] = []
-    for word_pieces in of_word:
-        word_pieces = word_pieces or [unknown]  # noqa: PLW2901
-        if len(kept) + len(word_pieces) + len(after) > max_pieces:
+    for pieces in read.of_word:
+        if len(kept) + len(pieces) + len(read.after) > max_pieces:
             break
         firsts.append(len(kept))
-        kept += word_pieces
-    return kept + after, firsts
+        kept += pieces
+    return kept + read.after, firsts

@@ -8,10 +8,8 @@ from projection.records import Span
 from projection.scoring import Scores, score_spans
 from trainers.collation import collate
 from trainers.encoding import UNLABELLED, EncodedCorpus, TagVocabulary
+from trainers.reading import PIECES_PER_BATCH, batches_by_length
 from trainers.tagger import Tagger
-
-PIECES_PER_BATCH = 2048
-"""Padded pieces that are tagged at once."""
 
 
 def predict_tags(tagger: Tagger, corpus: EncodedCorpus) -> list[NDArray[np.int64]]:
@@ -24,7 +22,7 @@ def predict_tags(tagger: Tagger, corpus: EncodedCorpus) -> list[NDArray[np.int64
     device = next(tagger.parameters()).device
     predicted: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(corpus)
     with torch.inference_mode():
-        for which in _batches_by_length(corpus.lengths):
+        for which in batches_by_length(corpus.lengths, PIECES_PER_BATCH):
             batch = collate(corpus, which, tagger.padding, device)
             scores = tagger(batch)
             if not torch.isfinite(scores).all():
@@ -38,20 +36,6 @@ def predict_tags(tagger: Tagger, corpus: EncodedCorpus) -> list[NDArray[np.int64
                 predicted[k] = tags
                 start += read
     return predicted
-
-
-def _batches_by_length(lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    order = np.argsort(lengths, kind="stable")
-    batches, start = [], 0
-    while start < len(order):
-        stop = start + 1
-        while (
-            stop < len(order) and (stop + 1 - start) * int(lengths[order[stop]]) <= PIECES_PER_BATCH
-        ):
-            stop += 1
-        batches.append(order[start:stop])
-        start = stop
-    return batches
 
 
 def predict_spans(tagger: Tagger, corpus: EncodedCorpus, tags: TagVocabulary) -> list[list[Span]]:

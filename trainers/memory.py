@@ -12,7 +12,8 @@ import torch
 
 from trainers.encoding import EncodedCorpus
 from trainers.errors import TrainingDivergedError
-from trainers.evaluation import PIECES_PER_BATCH, predict_tags
+from trainers.evaluation import predict_tags
+from trainers.reading import PIECES_PER_BATCH
 from trainers.training import FineTuner, TrainSettings
 
 if TYPE_CHECKING:

@@ -98,6 +98,7 @@ class EncodeStep(Step):
         tokenizer.save_pretrained(folder / "tokenizer")
         save_arrays(folder / KEPT, {"kept": kept})
         return {
+            "backbone": self.backbone,
             "pieces_kept": len(kept),
             "pieces_of_backbone": full_size,
             "cut_words": {name: corpus.num_cut_words for name, corpus in encoded.items()},

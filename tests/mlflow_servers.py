@@ -1,0 +1,74 @@
+"""MLflow servers for tests: started, killed, started again on the same data."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from urllib.error import URLError
+from urllib.request import urlopen
+
+START_SECONDS = 240
+NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Seven processes fewer."""
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class MlflowServer:
+    """A server on ``backend`` with its artefacts in ``folder``; its address stays the same."""
+
+    def __init__(
+        self,
+        folder: Path,
+        backend: str | None = None,
+        options: tuple[str, ...] = (),
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self._backend = backend or f"sqlite:///{folder / 'server.db'}"
+        self._options, self._environment = options, environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        where = ("--backend-store-uri", self._backend, "--host", "127.0.0.1")
+        artefacts = ("--artifacts-destination", str(self.folder / "artefacts"))
+        command = [sys.executable, "-m", "mlflow", "server", *where, *artefacts, *self._options]
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--port", str(self.port), "--workers", "1"],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **NO_JOBS, **self._environment},
+                cwd=self.folder,
+                start_new_session=True,
+            )
+        give_up = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > give_up:
+                raise RuntimeError((self.folder / "server.log").read_text()[-3000:])
+            time.sleep(0.2)
+
+    def _answers(self) -> bool:
+        try:
+            with urlopen(f"{self.uri}/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (URLError, OSError):
+            return False
+
+    def kill(self) -> None:
+        """Without a chance to end well."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
