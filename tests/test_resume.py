@@ -133,9 +133,11 @@ def test_an_interrupted_fine_tuning_goes_on_to_the_same_bits(plan, done, tmp_pat
     store = store_with(done, tmp_path, step)
     with pytest.raises(PulledPlugError):
         perform(step, surroundings(store, report=pull_the_plug_at(6)))
-    reported = []
-    perform(step, surroundings(store, report=lambda state: reported.append(state["done"])))
-    assert reported == [6, 8]
+    reported, trained = [], []
+    around = surroundings(store, report=lambda state: reported.append(state["done"]))
+    perform(step, replace(around, wanted=lambda: trained.append(reported[-1]) or True))
+    assert trained == [6, 8]
+    assert reported == [2, 4, 6, 8], "what was reported before is told again"
     assert_same(step, store, done, "model.safetensors")
     curves = [(one.folder(step) / "curve.jsonl").read_text() for one in (store, done)]
     assert curves[0] == curves[1]
