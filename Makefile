@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 APERTIUM := apertium $(addprefix apertium-,eng-spa eng-cat fr-es spa-ita es-pt fra-cat cat-ita)
 APT := $(shell test "$$(id -u)" = 0 || echo sudo) apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 
-.PHONY: help setup apertium quickstart test test-fast check format bench clean
+.PHONY: help setup apertium quickstart test test-on-ray test-beside-ray test-fast check format bench clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -30,7 +30,13 @@ quickstart: setup ## all five strategies on the embedded corpus, logged to MLflo
 	$(BIN)/xlwarm run experiments/quickstart.yaml --store store
 
 test: setup ## every test that needs no GPU
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync test-on-ray test-beside-ray
+
+test-on-ray: setup
+	$(BIN)/python -m pytest -m ray
+
+test-beside-ray: setup
+	$(BIN)/python -m pytest -m "not ray"
 
 test-fast: setup ## the inner loop: no slow test, no Ray
 	$(BIN)/python -m pytest -m "not slow and not ray"

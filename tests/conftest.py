@@ -21,15 +21,6 @@ DATA_VARIABLE = "XLWARM_DATA"
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes test, one has all of Ray, from the start, and no file is divided."""
-    items.sort(key=lambda item: item.get_closest_marker("ray") is None)
-    for item in items:
-        group = "ray" if item.get_closest_marker("ray") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(autouse=True, scope="session")
 def _interruptible() -> None:
     """A shell starts background jobs deaf to SIGINT, and they hand that on to what they start."""
