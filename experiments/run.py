@@ -106,7 +106,8 @@ def _run_here(study: "Study", store: str, tracking: str | None, missing: bool) -
     ended = run_study(plan, steps, uri, logged_tables, Console(stderr=True), chosen)
     click.echo(render(plan, steps, "text"), nl=False)
     _say_how_it_ended(ended)
-    click.echo(f"MLflow: {uri} (mlflow ui --backend-store-uri {uri})")
+    look = "" if tracking else f" (xlwarm ui --store {store})"
+    click.echo(f"MLflow: {uri}{look}")
     return 1 if ended.outcome.failed else 0
 
 

@@ -97,7 +97,8 @@ def _sweep_here(study: "Study", store: str, tracking: str | None) -> int:
     ended = run_sweep(study, steps, uri, Console(stderr=True))
     _say_how_it_ended(ended)
     _log_report(ended, uri)
-    click.echo(f"MLflow: {uri} (mlflow ui --backend-store-uri {uri})")
+    look = "" if tracking else f" (xlwarm ui --store {store})"
+    click.echo(f"MLflow: {uri}{look}")
     return 1 if any(trial.state == "failed" for trial in ended.trials) else 0
 
 
