@@ -30,6 +30,9 @@ set_option = click.option(
     help="Override a setting of the study, such as training.steps=400.",
 )
 
+tracking_option = click.option(
+    "--tracking", metavar="URI", help="MLflow tracking URI [default: in the store]."
+)
 
 OWN_SWEEP = "its own"
 """Value of ``--from-sweep`` that names no sweep."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from experiments.options import OWN_SWEEP, study_of, study_options
+from experiments.options import OWN_SWEEP, study_of, study_options, tracking_option
 from orchestrator.environment import is_job_address, prepare_ray
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SHOWN_FAILURES = 20
 
 @click.command()
 @study_options
-@click.option("--tracking", metavar="URI", help="MLflow tracking URI [default: in the store].")
+@tracking_option
 @click.option(
     "--address",
     metavar="ADDR",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.ledgers import StudyLedger, as_csv, rows, show_ledger, show_total
-from experiments.options import plan_of, set_option, store_option
+from experiments.options import plan_of, set_option, store_option, tracking_option
 
 if TYPE_CHECKING:
     from orchestrator.costs import Costs
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @store_option
 @set_option
 @click.option("--only", metavar="STRATEGY,..", help="Only these strategies.")
-@click.option("--tracking", metavar="URI", help="MLflow tracking URI [default: in the store].")
+@tracking_option
 @click.option(
     "--format",
     "form",

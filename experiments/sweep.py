@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from experiments.options import set_option, store_option, swept_study_of
+from experiments.options import set_option, store_option, swept_study_of, tracking_option
 from orchestrator.environment import is_job_address, prepare_ray, prepare_tune
 from projection.errors import InputError
 
@@ -22,7 +22,7 @@ SHOWN_TRIALS = 10
 @set_option
 @click.option("--only", metavar="STRATEGY", help="Sweep this strategy [default: sweep.strategy].")
 @store_option
-@click.option("--tracking", metavar="URI", help="MLflow tracking URI [default: in the store].")
+@tracking_option
 @click.option(
     "--address",
     metavar="ADDR",

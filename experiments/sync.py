@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from experiments.options import plan_of, study_options
+from experiments.options import plan_of, study_options, tracking_option
 from projection.errors import InputError
 
 
 @click.command()
 @study_options
-@click.option("--tracking", metavar="URI", help="MLflow tracking URI [default: in the store].")
+@tracking_option
 @click.option(
     "--bundle",
     metavar="FILE",

@@ -183,9 +183,11 @@ def test_what_is_logged_already_is_not_sent_again(
 ) -> None:
     texts = logged_tables(plan, store)
     Tracker(plan, store, uri).finish("FINISHED", texts)
+    before = {run.info.run_id for run in _runs(uri)}, _points(uri)
     for name in ("log_batch", "log_artifact", "log_inputs", "create_run", "set_terminated"):
         monkeypatch.delattr(MlflowClient, name)
     Tracker(plan, store, uri).finish("FINISHED", texts)
+    assert ({run.info.run_id for run in _runs(uri)}, _points(uri)) == before
 
 
 def test_means_over_seeds_are_runs_of_their_own(plan: Plan, store: StepStore, uri: str) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -105,7 +106,9 @@ def test_a_server_that_dies_in_the_middle_costs_nothing_once_it_is_back_and_sync
     half = 2  # the model and its first test
     for step in finished[:half]:
         tracking.finished(step)
-    tracking._thread.submit(lambda: None).result()
+    logged = Event()
+    tracking._log.submit(logged.set)
+    assert logged.wait(60)
     before = counts(server.uri, "outage")
     server.kill()
     for step in finished[half:]:

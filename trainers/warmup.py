@@ -4,7 +4,7 @@ Everything here works on flat float32 vectors and knows neither models nor Ray. 
 are those of :mod:`trainers.flat`; A and R are rows of the table.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -215,7 +215,3 @@ def warm_up(
         if done < until and hooks.wants_state(done):
             hooks.keep(rounds.collect())
     return rounds.collect()
-
-
-RunLanguages = Callable[[RoundState], Sequence[LanguageEnd]]
-"""Let every language take its K steps from the parameters of a state; the state stays as it is."""

@@ -5,8 +5,7 @@ execution, updates its run. Parameters have the names of the study file, so that
 coordinates need no preparation.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -18,6 +17,7 @@ from orchestrator.sweep.live import saved
 from orchestrator.sweep.records import Cost, Sweep, SweepRecords, Trial, TrialState, best
 from orchestrator.sweep.trials import TrialPlanner
 from orchestrator.tracking import common_tags, flat_names, settings_of
+from orchestrator.tracking.background import Background
 from projection.errors import InputError
 from trainers.strategies import strategy
 
@@ -144,37 +144,20 @@ class BackgroundSweepTracking:
     """Logs beside a running sweep, in one thread; a server that is away costs nothing."""
 
     def __init__(self, sweep: Sweep, planner: TrialPlanner, store: StepStore, uri: str) -> None:
-        self.problem: str | None = None
-        self._make = partial(SweepTracker, sweep, planner, store, uri)
-        self._tracker: SweepTracker | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
+        self._log = Background(partial(SweepTracker, sweep, planner, store, uri))
         self._last: dict[str, TrialState] = {}
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is sent at present; None if all is well."""
+        return self._log.problem
 
     def noted(self, trial: Trial) -> None:
         """Log a trial whose state has changed."""
         if self._last.get(trial.id) is not trial.state:
             self._last[trial.id] = trial.state
-            self._thread.submit(self._try, lambda: self._ready().log(trial))
+            self._log.submit(lambda: self._log.attempt(lambda tracker: tracker.log(trial)))
 
     def close(self, status: str) -> None:
         """Wait for what is being logged, log what is missing, close the run of the sweep."""
-        self._thread.submit(self._reset)
-        self._thread.submit(self._try, lambda: self._ready().finish(status))
-        self._thread.shutdown(wait=True)
-
-    def _reset(self) -> None:
-        if self.problem:
-            self._tracker, self.problem = None, None
-
-    def _ready(self) -> SweepTracker:
-        if self._tracker is None:
-            self._tracker = self._make()
-        return self._tracker
-
-    def _try(self, log: Callable[[], None]) -> None:
-        if self.problem:
-            return
-        try:
-            log()
-        except Exception as error:
-            self.problem = f"{type(error).__name__}: {error}"
+        self._log.close(lambda tracker: tracker.finish(status))

@@ -1,24 +1,16 @@
-"""The live view of a sweep: a table on a terminal, plain lines elsewhere."""
+"""The live view of a sweep."""
 
 import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
-from orchestrator.execute import Failure
-from orchestrator.progress import LINE_EVERY, describe, share_done
-from orchestrator.steps.base import Step
+from orchestrator.steps_view import StepsView
 from orchestrator.sweep.live import States, saved
 from orchestrator.sweep.records import Cost, Sweep, Trial, TrialState, best
 
 
-class SweepView:
+class SweepView(StepsView):
     """Shows the best so far, trials done and running, the budget, and what sharing has saved.
 
     Args:
@@ -29,25 +21,9 @@ class SweepView:
     """
 
     def __init__(self, sweep: Sweep, size: int, known: Sequence[Trial], console: Console) -> None:
-        self._sweep, self._size, self._console = sweep, size, console
+        super().__init__(console)
+        self._sweep, self._size = sweep, size
         self._trials = {trial.id: trial for trial in known}
-        self._running: dict[str, tuple[Step, float]] = {}
-        self._begin = self._last_line = time.monotonic()
-        self._live = Live(console=console, refresh_per_second=2) if console.is_terminal else None
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live:
-            self._live.stop()
 
     def noted(self, trial: Trial) -> None:
         """A line for every trial that ends."""
@@ -55,42 +31,10 @@ class SweepView:
         self._trials[trial.id] = trial
         if trial.state is TrialState.RUNNING or (before and before.state is trial.state):
             return
-        self._line(f"trial {trial.number} {trial.state}: {outcome_text(trial)}")
+        self.say(f"trial {trial.number} {trial.state}: {outcome_text(trial)}")
 
-    def tick(self, states: States) -> None:
-        """Observer: refresh."""
-        if self._live:
-            self._live.update(self._view(states))
-        elif time.monotonic() - self._last_line > LINE_EVERY:
-            self._last_line = time.monotonic()
-            for step, since in self._running.values():
-                where = describe(states.get(step.fingerprint, {}), time.monotonic() - since)
-                self._line(f"at     {step.title()}: {where}")
-            self._line("; ".join(self._summary()))
-
-    def started(self, step: Step) -> None:
-        """Observer: show ``step``."""
-        self._running[step.fingerprint] = (step, time.monotonic())
-
-    def finished(self, step: Step) -> None:
-        """Observer: it runs no more."""
-        self._running.pop(step.fingerprint, None)
-
-    def lost(self, step: Step, failure: Failure) -> None:
-        """Observer: say so."""
-        self._running.pop(step.fingerprint, None)
-        self._console.print(f"[yellow]again[/]  {step.title()}: {failure.message}")
-
-    def failed(self, step: Step, failure: Failure) -> None:
-        """Observer: say so."""
-        self._running.pop(step.fingerprint, None)
-        self._console.print(f"[bold red]failed[/] {step.title()}: {failure.message}")
-
-    def _line(self, text: str) -> None:
-        elapsed = time.monotonic() - self._begin
-        self._console.print(f"{elapsed:7.0f} s  {text}", highlight=False, soft_wrap=True)
-
-    def _summary(self) -> list[str]:
+    def summary(self, _states: States) -> Sequence[str]:
+        """Trials by state, the best so far, the budget, what sharing has saved."""
         trials = list(self._trials.values())
         ended = {state: sum(one.state is state for one in trials) for state in TrialState}
         running = ended[TrialState.RUNNING]
@@ -100,19 +44,9 @@ class SweepView:
         if winner := best(trials):
             lines.append(f"best {winner.score:.2f}: {settings_text(winner)}")
         if self._sweep.minutes:
-            used = (time.monotonic() - self._begin) / 60
+            used = (time.monotonic() - self.begin) / 60
             lines.append(f"{used:.0f} of {self._sweep.minutes:g} min used")
         return [*lines, saving_text(*saved(trials))]
-
-    def _view(self, states: States) -> Group:
-        table = Table(box=None, pad_edge=False)
-        for column in ("running", "", "where it stands"):
-            table.add_column(column, no_wrap=True)
-        for step, since in self._running.values():
-            state = states.get(step.fingerprint, {})
-            bar = ProgressBar(total=1.0, completed=share_done(state), width=24)
-            table.add_row(step.title(), bar, describe(state, time.monotonic() - since))
-        return Group(Text("\n".join(self._summary()), style="bold"), table)
 
 
 ENDS = (TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from orchestrator.execute import Failure
 from orchestrator.fingerprints import Json
@@ -21,6 +21,52 @@ SAMPLE_SECONDS = 30.0
 """Between two measurements of the driver's machine."""
 
 
+Log = TypeVar("Log")
+
+
+class Background(Generic[Log]):
+    """Logs in one thread, beside what is logged; a server that is away costs nothing.
+
+    Args:
+        make: Connects to the server; called in the thread, when something is to be logged.
+    """
+
+    def __init__(self, make: Callable[[], Log]) -> None:
+        self.problem: str | None = None
+        """Why nothing is sent at present."""
+        self.failed_at = -RETRY_SECONDS
+        self._make = make
+        self._log: Log | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
+
+    def submit(self, act: Callable[[], None]) -> None:
+        """Let the thread do ``act`` after all that came before."""
+        self._thread.submit(act)
+
+    def attempt(self, act: Callable[[Log], None]) -> None:
+        """In the thread: do ``act``, unless there is a problem; if it fails, there is one."""
+        if self.problem:
+            return
+        try:
+            if self._log is None:
+                self._log = self._make()
+            act(self._log)
+        except Exception as error:
+            self.problem = f"{type(error).__name__}: {error}"
+            self.failed_at = time.monotonic()
+
+    def again(self) -> None:
+        """In the thread: forget a problem, and what was known of the server before it."""
+        if self.problem:
+            self._log, self.problem = None, None
+
+    def close(self, last: Callable[[Log], None]) -> None:
+        """Wait for what is being logged; then try ``last``, whatever was the matter before."""
+        self.submit(self.again)
+        self.submit(partial(self.attempt, last))
+        self._thread.shutdown(wait=True)
+
+
 class BackgroundTracking:
     """Logs to MLflow beside a running study, in one thread; a server that is away costs nothing.
 
@@ -29,15 +75,16 @@ class BackgroundTracking:
     """
 
     def __init__(self, plan: Plan, store: StepStore, uri: str) -> None:
-        self.problem: str | None = None
         self._plan, self._uri = plan, uri
-        self._make = partial(Tracker, plan, store, uri)
-        self._tracker: Tracker | None = None
+        self._log = Background(partial(Tracker, plan, store, uri))
         self._monitor: Any = None
         self._waiting: list[RunSpec] = []
-        self._failed_at = -RETRY_SECONDS
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
-        self._thread.submit(self._try, self._open)
+        self._log.submit(self._open)
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is sent at present; None if all is well."""
+        return self._log.problem
 
     def started(self, step: Step) -> None:
         """Nothing to log yet."""
@@ -46,7 +93,7 @@ class BackgroundTracking:
         """Log the models that the step belongs to."""
         for spec in self._plan.specs:
             if step in (spec.model, *spec.evaluations):
-                self._thread.submit(self._log, spec)
+                self._log.submit(partial(self._note, spec))
 
     def lost(self, step: Step, failure: Failure) -> None:
         """Nothing to log; the step starts again."""
@@ -59,45 +106,27 @@ class BackgroundTracking:
 
     def close(self, status: str, texts: Mapping[str, str]) -> None:
         """Wait for what is being logged, log what is missing, close the runs of the study."""
-        self._thread.submit(self._stop_monitor)
-        self._thread.submit(self._again)
-        self._thread.submit(self._try, lambda: self._ready().finish(status, texts))
-        self._thread.shutdown(wait=True)
+        self._log.submit(self._stop_monitor)
+        self._log.close(lambda tracker: tracker.finish(status, texts))
 
     def _open(self) -> None:
-        run = self._ready().start()
+        self._log.attempt(self._start)
+
+    def _start(self, tracker: Tracker) -> None:
+        run = tracker.start()
         if self._monitor is None:
             self._monitor = _monitor(run, self._uri)
 
-    def _log(self, spec: RunSpec) -> None:
+    def _note(self, spec: RunSpec) -> None:
         if spec not in self._waiting:
             self._waiting.append(spec)
-        if self.problem and time.monotonic() - self._failed_at >= RETRY_SECONDS:
-            self._again()
-            self._try(self._open)
+        if self.problem and time.monotonic() - self._log.failed_at >= RETRY_SECONDS:
+            self._log.again()
+            self._open()
         while self._waiting and not self.problem:
-            self._try(lambda: self._ready().log_spec(self._waiting[0]))
+            self._log.attempt(lambda tracker: tracker.log_spec(self._waiting[0]))
             if not self.problem:
                 self._waiting.pop(0)
-
-    def _again(self) -> None:
-        """Forget a failure, and what was known of the server before it."""
-        if self.problem:
-            self._tracker, self.problem = None, None
-
-    def _ready(self) -> Tracker:
-        if self._tracker is None:
-            self._tracker = self._make()
-        return self._tracker
-
-    def _try(self, log: Callable[[], None]) -> None:
-        if self.problem:
-            return
-        try:
-            log()
-        except Exception as error:
-            self.problem = f"{type(error).__name__}: {error}"
-            self._failed_at = time.monotonic()
 
     def _stop_monitor(self) -> None:
         if self._monitor is not None:
