@@ -78,6 +78,7 @@ def test_a_sweep_killed_three_times_has_the_table_and_the_runs_of_an_undisturbed
 
     trials = _trials(store)
     assert [_row(trial) for trial in trials] == [_row(trial) for trial in calm.trials()]
+    assert _owned(trials) == _owned(calm.trials()), "a step was counted twice, or never"
     runs = _runs(store)
     assert sorted(runs) == ["sweep-zero-shot", "trial-0", "trial-1", "trial-2", "trial-3"]
     assert set(runs.values()) == {"FINISHED"}
@@ -90,7 +91,12 @@ def _events(store: Path) -> int:
 
 
 def _row(trial: Trial) -> object:
-    return trial.model_dump(exclude={"seconds", "ended"})
+    """Without the times, and which of two trials that began together was first at a shared step."""
+    return trial.model_dump(exclude={"seconds", "ended", "owned"})
+
+
+def _owned(trials: list[Trial]) -> list[str]:
+    return sorted(step for trial in trials for step in trial.owned)
 
 
 def _runs(store: Path) -> dict[str, str]:

@@ -243,6 +243,11 @@ def test_trials_keep_their_numbers_when_a_grid_grows() -> None:
     assert numbered(known, ["a", "b", "c", "d"]) == {"a": 0, "b": 2, "c": 1, "d": 3}
 
 
+def test_a_trial_that_left_no_record_before_a_kill_has_the_number_it_had() -> None:
+    known = [Trial(id="b", number=1, settings={}, seeds=(1,))]
+    assert numbered(known, ["a", "b", "c"]) == {"a": 0, "b": 1, "c": 2}
+
+
 def test_the_curve_of_a_trial_is_the_mean_over_seeds_where_all_models_have_been() -> None:
     models = {
         1: [[(20, 50.0), (40, 40.0)], [(20, 70.0), (40, 80.0)]],

@@ -251,12 +251,21 @@ class Engine:
             tell(trial)
 
     def started(self, step: Step) -> None:
-        """Observer: the first trial that wants ``step`` owns it."""
-        for live in self._live.values():
-            if any(step.fingerprint == one.fingerprint for one in live.steps):
-                live.own(step)
-                self._note(live.record)
-                return
+        """Observer: the first trial that wants ``step`` owns it, and no other does."""
+        key = step.fingerprint
+        wanting = [
+            live
+            for live in self._live.values()
+            if any(key == one.fingerprint for one in live.steps)
+        ]
+        if not wanting or any(key in live.record.owned for live in wanting):
+            return
+        for trial in list(self.trials.values()):
+            if key in trial.owned:  # it was interrupted or stopped before the step was done
+                owned = tuple(one for one in trial.owned if one != key)
+                self._note(trial.model_copy(update={"owned": owned}))
+        wanting[0].own(step)
+        self._note(wanting[0].record)
 
     def finished(self, step: Step) -> None:
         """Observer: seen when trials are looked at."""

@@ -214,13 +214,17 @@ def gradient_steps(step: Step) -> Cost:
 
 
 def numbered(known: Sequence[Trial], wanted: Sequence[str]) -> dict[str, int]:
-    """A number for each of the trials ``wanted`` (ids): the one it has, or the next that is free.
+    """A number for each of the trials ``wanted`` (ids): the one it has, or the lowest free one.
+
+    So trials of which nothing was written down before an interruption have the numbers that they
+    had before it, though later ones are known.
 
     >>> numbered([], ["a", "b"])
     {'a': 0, 'b': 1}
     """
     numbers = {trial.id: trial.number for trial in known}
-    free = count(max(numbers.values(), default=-1) + 1)
+    taken = set(numbers.values())
+    free = (number for number in count() if number not in taken)
     for one in wanted:
         if one not in numbers:
             numbers[one] = next(free)
