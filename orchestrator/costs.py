@@ -67,24 +67,35 @@ class Estimate:
     basis: Basis
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the estimate of a step rests on: its amount of work, and the keys of measured steps."""
+
+    amount: float
+    itself: str
+    alike: str
+
+
 class Costs:
-    """Paces of the measured steps of a store.
+    """Paces of measured steps.
 
     Args:
         records: ``step.json`` of finished steps, in any order.
         gpu: Estimate for GPUs where a step runs a model, and so from steps that ran on one.
     """
 
-    def __init__(self, records: Iterable[Mapping[str, Any]], *, gpu: bool = False) -> None:
+    def __init__(self, records: Iterable[Mapping[str, Any]] = (), *, gpu: bool = False) -> None:
         self._gpu = gpu
         self._itself: dict[str, float] = {}
         self._alike: dict[str, list[float]] = defaultdict(list)
         self._kind: dict[str, list[float]] = defaultdict(list)
+        self._works: dict[tuple[str, int], _Work] = {}
         for record in records:
-            self._note(record["kind"], record["inputs"], record)
+            self.note(record)
 
-    def _note(self, kind: str, inputs: Mapping[str, Any], record: Mapping[str, Any]) -> None:
-        device = record.get("device", "cpu")
+    def note(self, record: Mapping[str, Any]) -> None:
+        """Take in one more finished step."""
+        kind, inputs, device = record["kind"], record["inputs"], record.get("device", "cpu")
         if kind in GPU_GUESS and device.startswith("cuda") != self._gpu:
             return
         workers = record.get("workers", 1)
@@ -99,18 +110,25 @@ class Costs:
 
     def of(self, step: Step, workers: int = 1) -> Estimate:
         """How long ``step`` will take, or took; a warm-up on so many workers."""
-        inputs = identity(step)
-        measured = self._itself.get(_known_as(step.kind, inputs, workers))
+        work = self._work(step, workers)
+        measured = self._itself.get(work.itself)
         if measured is not None:
             return Estimate(measured, Basis.ITSELF)
-        size = amount(step.kind, inputs, workers)
         for paces, basis in (
-            (self._alike.get(_pace_key(step.kind, inputs)), Basis.ALIKE),
+            (self._alike.get(work.alike), Basis.ALIKE),
             (self._kind.get(step.kind), Basis.SAME_KIND),
         ):
             if paces:
-                return Estimate(size * fmean(paces), basis)
-        return Estimate(size * self._guess(step.kind), Basis.GUESS)
+                return Estimate(work.amount * fmean(paces), basis)
+        return Estimate(work.amount * self._guess(step.kind), Basis.GUESS)
+
+    def _work(self, step: Step, workers: int) -> _Work:
+        key = step.fingerprint, workers
+        if key not in self._works:
+            kind, inputs = step.kind, identity(step)
+            known_as, pace_key = _known_as(kind, inputs, workers), _pace_key(kind, inputs)
+            self._works[key] = _Work(amount(kind, inputs, workers), known_as, pace_key)
+        return self._works[key]
 
     def _guess(self, kind: str) -> float:
         usual = CPU_GUESS.get(kind, 1.0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from orchestrator.claims import Claims, Uncontested
-from orchestrator.durations import Durations
+from orchestrator.costs import Costs
 from orchestrator.fingerprints import Json
 from orchestrator.reuse import Finished, reusable
 from orchestrator.schedule import Candidate, Demand, Nodes, Seat, choose, rank_by_chain
@@ -85,6 +85,9 @@ LOOK_SECONDS = 2.0
 FIRST_PAUSE_SECONDS = 1.0
 """Before a lost step is started again; four times as long before each further time."""
 
+ENOUGH = 8
+"""Finished steps of a kind give its pace well enough."""
+
 
 @dataclass
 class Outcome:
@@ -144,7 +147,8 @@ class Execution:
         self._resting: dict[str, float] = {}
         self._unwanted: set[str] = set()
         self._done: set[str] = set()
-        self._durations = Durations()
+        self._costs, self._gpu_costs = Costs(), Costs(gpu=True)
+        self._learned: Counter[str] = Counter()
         self._ranks: dict[str, tuple[float, float]] = {}
         self._steps: dict[str, Step] = {}
         self._next_look = 0.0
@@ -160,7 +164,8 @@ class Execution:
         reused = reusable(new, self._store)
         self._steps |= {step.fingerprint: step for step in new}
         self._done |= {step.fingerprint for step in reused}
-        self._durations.learn(reused, self._store)
+        for step in reused:
+            self._learn(step)
         self.waiting += [step for step in new if step.fingerprint not in self._done]
         self._rank()
         self.outcome.reused += reused
@@ -170,7 +175,20 @@ class Execution:
     def _rank(self) -> None:
         """How urgent what is unfinished is."""
         unfinished = [*self.waiting, *(step for step, _ in self.running.values())]
-        self._ranks = rank_by_chain(self._in_order(unfinished), self._durations.expected)
+        self._ranks = rank_by_chain(self._in_order(unfinished), self._expected)
+
+    def _learn(self, step: Step) -> None:
+        """Take in what ``step``, which is done, took; some of a kind are enough."""
+        if self._learned[step.kind] < ENOUGH:
+            self._learned[step.kind] += 1
+            record = self._store.record(step)
+            self._costs.note(record)
+            self._gpu_costs.note(record)
+
+    def _expected(self, step: Step, workers: int = 1) -> float:
+        """Seconds that ``step`` will take."""
+        gpu = any(node.gpus for node in self._launcher.nodes().values())
+        return (self._gpu_costs if gpu else self._costs).of(step, workers).seconds
 
     def _in_order(self, steps: Sequence[Step]) -> list[Step]:
         """``steps`` as they were added."""
@@ -274,10 +292,7 @@ class Execution:
     def start_what_fits(self) -> None:
         """Submit the most urgent steps for which there is room."""
         ready = {step.fingerprint: step for step in self._ready()}
-        candidates = [
-            Candidate(key, self._launcher.demand(step), self._durations.expected(step))
-            for key, step in ready.items()
-        ]
+        candidates = [self._candidate(step) for step in ready.values()]
         now, seats = self._clock(), list(self._seats.values())
         for key, seat in choose(candidates, self._launcher.nodes(), seats, now).items():
             step = ready[key]
@@ -289,9 +304,13 @@ class Execution:
             self._launcher.submit(step)
             self.tell("started", step)
 
+    def _candidate(self, step: Step) -> Candidate:
+        parts = self._launcher.demand(step)
+        return Candidate(step.fingerprint, parts, self._expected(step, len(parts)))
+
     def note_end(self, step: Step, failure: Failure | None) -> None:
         """``step`` ended: done, lost or failed."""
-        _, since = self.running.pop(step.fingerprint)
+        del self.running[step.fingerprint]
         del self._seats[step.fingerprint]
         self._claims.ended(step)
         if failure is not None and step.fingerprint in self._unwanted:
@@ -299,7 +318,7 @@ class Execution:
         elif failure is None:
             self._unwanted.discard(step.fingerprint)
             self._done.add(step.fingerprint)
-            self._durations.note(step, self._clock() - since)
+            self._learn(step)
             self.outcome.computed.append(step)
             self.tell("finished", step)
         elif failure.lost and self.outcome.lost[step.fingerprint] < self._launcher.retries(step):

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from orchestrator.execute import run_steps
+from orchestrator.fingerprints import identity
 from orchestrator.schedule import Demand, Nodes, Seat
 from orchestrator.simulate import SimulatedLauncher
 from orchestrator.steps.base import Step
@@ -103,6 +104,8 @@ class _Assumed:
 
     done: frozenset[str]
     seconds: Callable[[Step], float]
+    demand: Callable[[Step], Demand]
+    device: str
 
     def is_done(self, step: Step) -> bool:
         return step.fingerprint in self.done
@@ -110,7 +113,13 @@ class _Assumed:
     is_whole = is_done
 
     def record(self, step: Step) -> Mapping[str, Any]:
-        return {"seconds": self.seconds(step)}
+        return {
+            "kind": step.kind,
+            "inputs": identity(step),
+            "seconds": self.seconds(step),
+            "device": self.device,
+            "workers": len(self.demand(step)),
+        }
 
 
 def forecast(
@@ -132,7 +141,9 @@ def forecast(
         speeds: Of the nodes.
     """
     launcher = SimulatedLauncher(nodes, demand, seconds, speeds)
-    outcome = run_steps(steps, _Assumed(done, seconds), launcher, [], launcher.clock)
+    device = "cuda" if any(node.gpus for node in nodes.values()) else "cpu"
+    assumed = _Assumed(done, seconds, demand, device)
+    outcome = run_steps(steps, assumed, launcher, [], launcher.clock)
     spans = [
         Span(step, launcher.started[key], launcher.ended[key], launcher.seats[key])
         for step in outcome.computed

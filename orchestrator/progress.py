@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from orchestrator.durations import COST
+from orchestrator.costs import Costs
 from orchestrator.execute import Failure
 from orchestrator.steps.base import Step
 from orchestrator.steps.evaluate import EvaluateStep
@@ -29,7 +29,9 @@ class ProgressView(StepsView):
         self._store = store
         self._total = Counter(step.kind for step in steps)
         self._done: Counter[str] = Counter()
-        self._cost_left = sum(COST[step.kind] for step in steps)
+        self._costs = Costs()
+        self._cost_left = sum(map(self._cost, steps))
+        self._enough = max(map(self._cost, steps), default=0.0)
         self._cost_here = 0.0
         self._scores: list[str] = []
 
@@ -41,11 +43,11 @@ class ProgressView(StepsView):
     def finished(self, step: Step) -> None:
         """Count ``step``; show its score."""
         self._done[step.kind] += 1
-        self._cost_left -= COST[step.kind]
+        self._cost_left -= self._cost(step)
         _, since = self.running.pop(step.fingerprint, (step, None))
         if since is None:
             return
-        self._cost_here += COST[step.kind]
+        self._cost_here += self._cost(step)
         score = self._score(step)
         self._line(f"done   {step.title()} in {time.monotonic() - since:.0f} s{score}")
         if isinstance(step, EvaluateStep):
@@ -64,7 +66,7 @@ class ProgressView(StepsView):
     def failed(self, step: Step, failure: Failure) -> None:
         """Say so."""
         super().failed(step, failure)
-        self._cost_left -= COST[step.kind]
+        self._cost_left -= self._cost(step)
 
     def summary(self, states: Mapping[str, State]) -> Sequence[str]:
         """Steps done by kind, and the time left."""
@@ -75,16 +77,20 @@ class ProgressView(StepsView):
         """The latest scores."""
         return [Text("\n".join(self._scores[-6:]), style="dim")]
 
+    def _cost(self, step: Step) -> float:
+        """A guess; only ratios of it count."""
+        return self._costs.of(step).seconds
+
     def _line(self, text: str) -> None:
         if not self.live:
             self.say(text)
 
     def _time_left(self, states: Mapping[str, State]) -> str:
         begun = sum(
-            COST[step.kind] * share_done(states.get(step.fingerprint, {}))
+            self._cost(step) * share_done(states.get(step.fingerprint, {}))
             for step, _ in self.running.values()
         )
-        if self._cost_here + begun < COST["finetune"]:
+        if self._cost_here + begun < self._enough:
             return "time left: not known yet"
         spent = time.monotonic() - self.begin
         left = spent / (self._cost_here + begun) * (self._cost_left - begun)

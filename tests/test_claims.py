@@ -34,7 +34,7 @@ LEASE = 1.5
 
 @dataclass(frozen=True, kw_only=True)
 class Work(Step):
-    kind: ClassVar[str] = "project"
+    kind: ClassVar[str] = "toy"
     name: str
     after: tuple[Step, ...] = ()
 
@@ -99,7 +99,7 @@ class Threads:
 
 def _fill(folder: Path) -> dict[str, Json]:
     (folder / "artefact").write_text("a" * 50)
-    return {"outputs": {}, "seconds": 0.01}
+    return {"kind": "toy", "inputs": {}, "outputs": {}, "seconds": 0.01}
 
 
 @pytest.fixture(autouse=True)

@@ -23,12 +23,12 @@ from orchestrator.schedule import (
 )
 from orchestrator.simulate import SimulatedLauncher
 from orchestrator.steps.base import Step, Surroundings
-from orchestrator.store import StepStore
+from tests.shelf import Shelf
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work(Step):
-    kind: ClassVar[str] = "project"
+    kind: ClassVar[str] = "toy"
     name: str
     after: tuple[Step, ...] = ()
     width: int = 1
@@ -90,7 +90,7 @@ class Record(SimulatedLauncher):
         return None
 
 
-NOTHING_DONE = StepStore(Path("no-such-store"))
+NOTHING_DONE = Shelf()
 
 
 def _run(steps: Sequence[Step], launcher: SimulatedLauncher) -> Outcome:

@@ -1,9 +1,9 @@
 """Steps that come and go while others run: what is waited for, dropped, and found on the way."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,13 +13,14 @@ from orchestrator.fingerprints import Json
 from orchestrator.schedule import Resources
 from orchestrator.simulate import SimulatedLauncher
 from orchestrator.steps.base import Step, Surroundings
+from tests.shelf import Shelf
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stretch(Step):
     """A point on a road, which goes on from any point before it."""
 
-    kind: ClassVar[str] = "warmup"
+    kind: ClassVar[str] = "stretch"
     road: str
     length: int
     after: tuple[Step, ...] = ()
@@ -37,21 +38,6 @@ class Stretch(Step):
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         raise AssertionError("the launcher of these tests computes nothing")
-
-
-@dataclass
-class Shelf:
-    """A store in which steps are done because a test says so."""
-
-    done: set[str] = field(default_factory=set)
-
-    def is_done(self, step: Step) -> bool:
-        return step.fingerprint in self.done
-
-    is_whole = is_done
-
-    def record(self, step: Step) -> dict[str, Any]:
-        return {"seconds": 1.0}
 
 
 class Walker(SimulatedLauncher):

@@ -19,7 +19,7 @@ from orchestrator.store.failures import FailureNote, failure_notes, note_failure
 class Moody(Step):
     """Fails while the file ``mood`` is there, which is no part of what it computes."""
 
-    kind: ClassVar[str] = "project"
+    kind: ClassVar[str] = "toy"
     mood: str
 
     def title(self) -> str:
@@ -46,7 +46,7 @@ def test_a_failed_step_is_noted_until_it_is_done(tmp_path: Path) -> None:
     _run(step, store.root)
     _run(step, store.root)
     (note,) = _notes(store)
-    assert (note.kind, note.fingerprint, note.title) == ("project", step.fingerprint, "moody step")
+    assert (note.kind, note.fingerprint, note.title) == ("toy", step.fingerprint, "moody step")
     assert note.message == "FloatingPointError: nan loss"
     assert "nan loss" in Path(note.log).read_text()
     mood.unlink()

@@ -161,7 +161,7 @@ def test_a_graph_has_every_step_and_every_need(plan: Plan) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Work(Step):
-    kind: ClassVar[str] = "project"
+    kind: ClassVar[str] = "toy"
     name: str
     after: tuple[Step, ...] = ()
     seconds: int = 1
@@ -202,7 +202,7 @@ def test_a_forecast_worked_by_hand() -> None:
     assert found.used("two", 0, 6) == 0.5
     assert found.busy_hours("cpus") * HOUR == pytest.approx(9)
     assert {kinds: hours * HOUR for kinds, hours in found.idle().items()} == pytest.approx(
-        {("project",): 3}
+        {("toy",): 3}
     )
     assert load_picture(found, "two") == "█" * 24 + " " * 24
 
