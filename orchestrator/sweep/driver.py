@@ -184,7 +184,7 @@ class SweepWork:
 
 
 def _at_once(launcher: RayLauncher, base: Sequence[RunSpec]) -> int:
-    """Somewhat more trials than the cluster has room for, so that it never waits for Tune."""
+    """More trials than the cluster has room for: some wait for the warm-up of others."""
     model = base[0].model
     (part, *_), nodes = launcher.demand(model), launcher.nodes().values()
     room = sum(
@@ -193,7 +193,7 @@ def _at_once(launcher: RayLauncher, base: Sequence[RunSpec]) -> int:
         )
         for n in nodes
     )
-    return max(2, min(MOST_AT_ONCE, room // len(base) + 2))
+    return max(2, min(MOST_AT_ONCE, 4 * (room // len(base) + 1)))
 
 
 def _times(has: float, takes: float) -> float:
