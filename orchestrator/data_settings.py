@@ -84,6 +84,8 @@ _RECORD_KEYS = frozenset({"path", "translator", "hub", "folder"})
 
 def _by_language(value: object) -> object:
     """A string or one record stands for every language; a mapping names each language's."""
+    if value is None:
+        return {}
     if isinstance(value, Mapping) and not _RECORD_KEYS.intersection(value):
         return dict(value)
     return {EVERY: value}
@@ -141,8 +143,11 @@ class DataSettings(ProjectionSettings):
     """Of that draw; the same for every seed of the study."""
     test: Annotated[dict[str, Labelled], BeforeValidator(_by_language)]
     """Labelled test file of every target language."""
-    translations: Annotated[dict[str, Translation], BeforeValidator(_by_language)]
-    """Of ``train`` into every target language: a block-parallel file, or a translator."""
+    translations: Annotated[dict[str, Translation], BeforeValidator(_by_language)] = Field(
+        default_factory=dict
+    )
+    """Of ``train`` into every target language: a block-parallel file, or a translator. A study of
+    one language has none."""
 
     def test_of(self, language: str) -> FileSettings | HubSettings:
         """The test file of one language."""

@@ -142,7 +142,7 @@ def _encoding(study: Study, data: StudyData, labels: tuple[str, ...]) -> EncodeS
         train=data.train,
         dev=data.dev,
         tests=tuple((target, UnlabelledSource.of(data.test(target))) for target in study.targets),
-        projections=tuple(_projection(study, data, target) for target in study.targets),
+        projections=tuple(_projection(study, data, target) for target in study.translated),
     )
 
 

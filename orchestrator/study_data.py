@@ -109,6 +109,7 @@ class StudyData:
         _refuse_other_labels(self.dev, self._checked(self.dev), known)
         for target in self._study.targets:
             self._checked(self.test(target))
+        for target in self._study.translated:
             self._check_parallel(train, target)
         return train
 

@@ -1,7 +1,7 @@
 """A study file and the files that it stands on: ``base: ner.yaml`` says what is not repeated.
 
-A variant of a study is then a few lines that say what is different, and follows the study that it is
-a variant of.
+A variant of a study is then a few lines that say what is different, and follows that study where it
+changes.
 """
 
 from collections.abc import Mapping, Sequence
