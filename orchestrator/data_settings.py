@@ -17,6 +17,7 @@ from projection.aligners import PHARAOH, AlignmentSettings, needs_encoder, split
 from projection.corpora import Format
 from projection.hub import HubSettings
 from projection.mapping import PAPER, MappingSettings, mapping_named
+from projection.pos_taggers import PosSource
 from projection.translators import TranslatorSettings
 
 
@@ -148,6 +149,8 @@ class DataSettings(ProjectionSettings):
     )
     """Of ``train`` into every target language: a block-parallel file, or a translator. A study of
     one language has none."""
+    pos: PosSource = PosSource.PROJECTED
+    """Of the translations, where the task has parts of speech among its inputs: projected or stanza."""
 
     def test_of(self, language: str) -> FileSettings | HubSettings:
         """The test file of one language."""

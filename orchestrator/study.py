@@ -112,6 +112,11 @@ class Study(BaseModel, frozen=True, extra="forbid"):
                 f"tagger.pos_size is the width of a POS embedding, but the task {self.task.name} "
                 "has no POS tags among its inputs; leave it out"
             )
+        if "pos" in self.data.model_fields_set and Input.POS not in self.task.inputs:
+            raise ValueError(
+                f"data.pos says where POS tags come from, but the task {self.task.name} has none "
+                "among its inputs; leave it out"
+            )
         if self.chosen and (problem := contradiction(self, self.chosen)):
             raise ValueError(problem)
         for name, needed in (("test", self.targets), ("translations", self.translated)):

@@ -20,8 +20,9 @@ from projection.audit_page import audit_texts
 from projection.jsonl import write_sentences
 from projection.mapping import MappingSettings
 from projection.parallel import ParallelCorpus, read_parallel_text, read_translation
+from projection.pos_taggers import PosSource, make_tagger, retagged
 from projection.project import count_projections, labelled, project_corpus
-from projection.records import Corpus
+from projection.records import Corpus, Sentence
 from projection.translators.quality import drop_unusable
 
 SENTENCES = "sentences.jsonl"
@@ -74,7 +75,7 @@ class ProjectStep(Step):
         )
         alignments = aligner.align(corpus)
         projections = project_corpus(corpus, alignments, self.mapping, embed)
-        write_sentences(labelled(projections), folder / SENTENCES)
+        write_sentences(self.tagged(labelled(projections)), folder / SENTENCES)
         counts = count_projections(projections)
         (folder / COUNTS).write_text(json.dumps(asdict(counts), indent=1))
         self._write_audit(make_cases(corpus, alignments, projections), folder)
@@ -83,6 +84,10 @@ class ProjectStep(Step):
             "kept": sum(counts.kept.values()),
             "drop_rate": counts.drop_rate,
         }
+
+    def tagged(self, sentences: list[Sentence]) -> list[Sentence]:
+        """``sentences`` with the POS tags that models are given: the projected ones, if any."""
+        return sentences
 
     def _write_audit(self, cases: Sequence[Case], folder: Path) -> None:
         settings = describe_settings(self.aligner, self.alignment, self.mapping)
@@ -105,6 +110,22 @@ class ProjectStep(Step):
         folder = found_checkpoint(self.encoder, self.encoder_hash, around.store)
         layer = self.alignment.layer
         return load_word_encoder(str(folder), layer, threads=self.cpus, device=around.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaggedProjectStep(ProjectStep):
+    """The same, with POS tags of a tagger that has read the translation (paper, A.2)."""
+
+    tagger: PosSource
+    version_of_tagger: str
+
+    def title(self) -> str:
+        """Names the tagger, too."""
+        return f"{super().title()}, POS by {self.tagger}"
+
+    def tagged(self, sentences: list[Sentence]) -> list[Sentence]:
+        """``sentences`` with the tagger's POS tags."""
+        return retagged(sentences, make_tagger(self.tagger, self.language))
 
 
 def describe_settings(
