@@ -1,4 +1,4 @@
-"""``xlwarm compare``: the scores of several studies in one table, such as the arms of an analysis."""
+"""``xlwarm compare``: the scores of several studies in one table, as the arms of an analysis."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,9 +24,7 @@ SHOWN_DIGITS = 12
 )
 @store_option
 @set_option
-@click.option(
-    "--only", metavar="STRATEGY,..", help="Only these strategies, where a study has them."
-)
+@click.option("--only", metavar="STRATEGY,..", help="Only these strategies, where there are any.")
 @click.option(
     "--format", "format_name", type=click.Choice(list(BOXES)), default="text", show_default=True
 )

@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "report": ("experiments.report:report", "Show the results of a study."),
         "compare": (
             "experiments.compare:compare",
-            "Show the scores of several studies in a table.",
+            "Show the scores of several studies.",
         ),
         "sync": ("experiments.sync:sync", "Log a study's finished results to MLflow again."),
         "ui": ("orchestrator.ui:ui", "Show what is logged in MLflow's dashboard."),

@@ -150,7 +150,7 @@ class DataSettings(ProjectionSettings):
     """Of ``train`` into every target language: a block-parallel file, or a translator. A study of
     one language has none."""
     pos: PosSource = PosSource.PROJECTED
-    """Of the translations, where the task has parts of speech among its inputs: projected or stanza."""
+    """POS tags of translations, for a task that has them among its inputs: projected or stanza."""
 
     def test_of(self, language: str) -> FileSettings | HubSettings:
         """The test file of one language."""

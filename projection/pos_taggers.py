@@ -1,4 +1,4 @@
-"""Where the parts of speech of translations come from: the source's, projected, or a tagger's own."""
+"""Where POS tags of translations come from: projected from the source, or a tagger's own."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -68,7 +68,7 @@ class Stanza:
             import stanza
         except ImportError:
             raise _not_installed() from None
-        code = language.split("-")[0]
+        code = language.partition("-")[0]
         try:
             self._pipeline: Any = stanza.Pipeline(
                 code,
@@ -92,8 +92,8 @@ class Stanza:
 
 
 def retagged(sentences: Iterable[Sentence], tagger: PosTagger) -> list[Sentence]:
-    """``sentences`` with the tags of ``tagger``; equal words are tagged once (SRL: a sentence stands
-    there once for each of its predicates).
+    """``sentences`` with the tags of ``tagger``; equal words are tagged once (in SRL a sentence
+    stands there once for each of its predicates).
 
     Raises:
         ValueError: Not one universal POS tag a word.
@@ -111,6 +111,6 @@ def retagged(sentences: Iterable[Sentence], tagger: PosTagger) -> list[Sentence]
 
 def _not_installed() -> InputError:
     return InputError(
-        "data.pos is stanza, which is not installed; pip install 'xlwarm[stanza]', or take the tags "
-        "of the source: data.pos: projected"
+        "data.pos is stanza, which is not installed; pip install 'xlwarm[stanza]', or take the "
+        "tags of the source: data.pos: projected"
     )

@@ -19,7 +19,7 @@ def compared(made_up: MadeUp, *arguments: str | Path) -> Result:
 
 @pytest.fixture
 def variant(made_up: MadeUp, tmp_path: Path) -> Path:
-    """A study of two languages and two strategies of the made-up one, done by what that has done."""
+    """A study of two languages and two strategies of the made-up one: all done."""
     path = tmp_path / "variant.yaml"
     content = {"base": str(made_up.file), "name": "variant", "strategies": ["zero-shot", "mtl-ws"]}
     path.write_text(yaml.safe_dump(content | {"seeds": [2]}))

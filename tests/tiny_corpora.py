@@ -29,9 +29,8 @@ def furnish(study: Study) -> None:
         language = keys[2] if len(keys) > 2 else study.source
         path.parent.mkdir(parents=True, exist_ok=True)
         text = _text(study, keys, language)
-        path.write_bytes(
-            gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode()
-        )
+        written = text.encode()
+        path.write_bytes(gzip.compress(written, mtime=0) if path.suffix == ".gz" else written)
 
 
 def _text(study: Study, keys: Sequence[str], language: str) -> str:

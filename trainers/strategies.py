@@ -50,8 +50,8 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
 )
 
 MONOLINGUAL = "monolingual"
-"""The bound that the paper's Table 4 gives: gold labels of the language that is tested. It has studies
-of its own, of one language, so that no study of transfer can come to read target gold by it."""
+"""The bound that the paper's Table 4 gives: gold labels of the language that is tested. It has
+studies of its own, of one language, so that no study of transfer can come to read target gold."""
 
 
 def strategy(name: str) -> Strategy:
