@@ -33,6 +33,8 @@ class FileSettings(BaseModel, frozen=True, extra="forbid"):
     encoding: str = "utf-8"
     format: Format | None = None
     """columns, chunks, propbank or semeval; None for the usual one of the task."""
+    labelled: bool = False
+    """Of a translation: it has labels of its own, which are taken instead of projected ones."""
 
 
 def _file(value: object) -> object:
@@ -173,6 +175,9 @@ class DataSettings(ProjectionSettings):
     @model_validator(mode="after")
     def _one_file_where_one_is_meant(self) -> "DataSettings":
         files = [one for one in self.translations.values() if isinstance(one, FileSettings)]
+        labelled = [self.train, self.dev, *self.test.values(), *self.parallel_text]
+        if any(isinstance(one, FileSettings) and one.labelled for one in labelled):
+            raise ValueError("labelled is of translations alone; all other corpora have labels")
         for file in (*files, *self.parallel_text):
             if len(file.path) > 1:
                 raise ValueError(f"expected one file, got {', '.join(file.path)}; join them first")

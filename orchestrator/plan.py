@@ -12,13 +12,13 @@ from orchestrator.steps.encode import EncodeStep
 from orchestrator.steps.evaluate import EvaluateStep
 from orchestrator.steps.finetune import FinetuneStep
 from orchestrator.steps.probe import ProbeStep
-from orchestrator.steps.project import ProjectStep, TaggedProjectStep
+from orchestrator.steps.project import GIVEN, GivenLabelsStep, ProjectStep, TaggedProjectStep
 from orchestrator.steps.sources import UnlabelledSource
 from orchestrator.steps.warmup import WarmupStep
 from orchestrator.study import Study
 from orchestrator.study_data import StudyData
-from projection.aligners import PHARAOH
-from projection.mapping import Rule
+from projection.aligners import PHARAOH, AlignmentSettings
+from projection.mapping import PAPER, Rule
 from projection.pos_taggers import PosSource, tagger_version
 from projection.schemes import TagScheme
 from trainers.backbones import checkpoint_hash, resolve_checkpoint
@@ -149,6 +149,20 @@ def _encoding(study: Study, data: StudyData, labels: tuple[str, ...]) -> EncodeS
 
 def _projection(study: Study, data: StudyData, language: str) -> ProjectStep:
     settings = study.data
+    if labels := data.given_labels(language):
+        return GivenLabelsStep(
+            language=language,
+            source=data.train,
+            translation=data.translation(language),
+            links=None,
+            aligner=GIVEN,
+            alignment=AlignmentSettings(),
+            parallel_text=(),
+            mapping=PAPER,
+            encoder=None,
+            encoder_hash=None,
+            labels=labels,
+        )
     links, encoder = data.links(language), _encoder(settings)
     one_word = study.task.scheme is TagScheme.OI and settings.mapping.rule is Rule.SPANS
     projected = ProjectStep(

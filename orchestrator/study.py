@@ -117,6 +117,14 @@ class Study(BaseModel, frozen=True, extra="forbid"):
                 f"data.pos says where POS tags come from, but the task {self.task.name} has none "
                 "among its inputs; leave it out"
             )
+        given = self.data.translations.values()
+        if Input.PREDICATE in self.task.inputs and any(
+            isinstance(one, FileSettings) and one.labelled for one in given
+        ):
+            raise ValueError(
+                f"data.translations: the task {self.task.name} has predicates, and labelled "
+                "translations say nothing of them; leave labelled out"
+            )
         if self.chosen and (problem := contradiction(self, self.chosen)):
             raise ValueError(problem)
         for name, needed in (("test", self.targets), ("translations", self.translated)):

@@ -35,6 +35,9 @@ def furnish(study: Study) -> None:
 
 def _text(study: Study, keys: Sequence[str], language: str) -> str:
     if keys[1] == "translations":
+        file = study.data.translation_of(language)
+        if isinstance(file, FileSettings) and file.labelled:
+            return WRITERS[file.format or study.task.form](language, study.task.labels)
         return "".join(f"{' '.join(words(one, language))}\n" for one in VISITS)
     if keys[1] == "aligner":
         return "".join(f"{links(one)}\n" for one in VISITS)
