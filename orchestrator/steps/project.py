@@ -76,7 +76,8 @@ class ProjectStep(Step):
     @property
     def how(self) -> str:
         """A sentence for reports."""
-        return f"Labels were projected with the aligner {self.aligner} and {self.mapping.rule} mapping."
+        made = f"the aligner {self.aligner} and {self.mapping.rule} mapping"
+        return f"Labels were projected with {made}."
 
     def projected(
         self, corpus: ParallelCorpus, around: Surroundings
