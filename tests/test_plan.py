@@ -200,3 +200,14 @@ def test_gold_of_the_tested_language_is_trained_on_in_a_study_of_one_language_al
 ) -> None:
     with pytest.raises(InputError, match=message):
         _plan(study, *overrides)
+
+
+def test_every_warm_started_strategy_starts_from_the_one_warm_up_of_its_seed(study: Path) -> None:
+    warm = "strategies=[mtl-ws, target-only+ws, bilingual+ws, multilingual+ws]"
+    plan, usual = _plan(study, warm), _plan(study, "strategies=[mtl-ws]")
+    assert len(plan.specs) == 1 + 3 + 3 + 1
+    (warmup,) = _fingerprints(usual, "warmup")
+    starts = {spec.model.warmup.fingerprint for spec in plan.specs if spec.model.warmup}
+    assert starts == {warmup} == _fingerprints(plan, "warmup")
+    assert all(spec.model.warmup for spec in plan.specs)
+    assert _fingerprints(usual, "finetune") < _fingerprints(plan, "finetune")
