@@ -98,7 +98,7 @@ def _translations(study: Study, format_name: str) -> Table:
     table = _table(
         "translation", ["translated", "untranslated", "words", "more pairs"], format_name
     )
-    for target in study.targets:
+    for target in study.translated:
         made = study.data.translation_of(target)
         extra = [read_parallel_text(one.path, one.encoding) for one in found.parallel_text(target)]
         pairs = str(sum(map(len, extra))) if extra else "-"

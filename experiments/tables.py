@@ -40,7 +40,7 @@ def result_table(
 
     def cell(name: str, column: str) -> Cell:
         mark = SIGNIFICANT if (name, column) in significant else ""
-        return _cell(scores.get((name, column)), best[column], len(study.seeds), mark)
+        return score_cell(scores.get((name, column)), best[column], len(study.seeds), mark)
 
     return Table(
         "scores",
@@ -48,14 +48,22 @@ def result_table(
         "standard deviation",
         ("strategy", *columns, f"{study.source} dev"),
         tuple(
-            (Cell(name), *(cell(name, column) for column in columns), _dev(found, name))
+            (Cell(name), *(cell(name, column) for column in columns), dev_cell(found, name))
             for name in study.strategies
         ),
         note,
     )
 
 
-def _cell(score: Score | None, best: float, num_seeds: int, mark: str) -> Cell:
+def score_cell(score: Score | None, best: float, num_seeds: int, mark: str = "") -> Cell:
+    """Mean and deviation of a score.
+
+    Args:
+        score: None where nothing is done.
+        best: Of the column.
+        num_seeds: That the study has; fewer are said.
+        mark: That the table's note explains.
+    """
     if score is None:
         return Cell(NOT_DONE)
     text = f"{score.mean:.2f}"
@@ -64,7 +72,8 @@ def _cell(score: Score | None, best: float, num_seeds: int, mark: str) -> Cell:
     return Cell(text, spread + partial, mark, f"{best:.2f}" == text, score.mean)
 
 
-def _dev(found: Sequence[RunResult], name: str) -> Cell:
+def dev_cell(found: Sequence[RunResult], name: str) -> Cell:
+    """Mean source-dev F1 of the models of the strategy ``name``."""
     models = {(one.seed, one.dev_f1) for one in found if one.strategy == name}
     return number(sum(f1 for _, f1 in models) / len(models) if models else None)
 

@@ -18,6 +18,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "status": ("experiments.status:status", "Show what is done, running, missing, failed."),
         "report": ("experiments.report:report", "Show the results of a study."),
+        "compare": (
+            "experiments.compare:compare",
+            "Show the scores of several studies.",
+        ),
         "sync": ("experiments.sync:sync", "Log a study's finished results to MLflow again."),
         "ui": ("orchestrator.ui:ui", "Show what is logged in MLflow's dashboard."),
         "export": ("experiments.models:export", "Write a trained model as a Hugging Face folder."),

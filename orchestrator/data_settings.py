@@ -17,6 +17,7 @@ from projection.aligners import PHARAOH, AlignmentSettings, needs_encoder, split
 from projection.corpora import Format
 from projection.hub import HubSettings
 from projection.mapping import PAPER, MappingSettings, mapping_named
+from projection.pos_taggers import PosSource
 from projection.translators import TranslatorSettings
 
 
@@ -32,6 +33,8 @@ class FileSettings(BaseModel, frozen=True, extra="forbid"):
     encoding: str = "utf-8"
     format: Format | None = None
     """columns, chunks, propbank or semeval; None for the usual one of the task."""
+    labelled: bool = False
+    """Of a translation: it has labels of its own, which are taken instead of projected ones."""
 
 
 def _file(value: object) -> object:
@@ -84,6 +87,8 @@ _RECORD_KEYS = frozenset({"path", "translator", "hub", "folder"})
 
 def _by_language(value: object) -> object:
     """A string or one record stands for every language; a mapping names each language's."""
+    if value is None:
+        return {}
     if isinstance(value, Mapping) and not _RECORD_KEYS.intersection(value):
         return dict(value)
     return {EVERY: value}
@@ -141,8 +146,13 @@ class DataSettings(ProjectionSettings):
     """Of that draw; the same for every seed of the study."""
     test: Annotated[dict[str, Labelled], BeforeValidator(_by_language)]
     """Labelled test file of every target language."""
-    translations: Annotated[dict[str, Translation], BeforeValidator(_by_language)]
-    """Of ``train`` into every target language: a block-parallel file, or a translator."""
+    translations: Annotated[dict[str, Translation], BeforeValidator(_by_language)] = Field(
+        default_factory=dict
+    )
+    """Of ``train`` into every target language: a block-parallel file, or a translator. A study of
+    one language has none."""
+    pos: PosSource = PosSource.PROJECTED
+    """POS tags of translations, for a task that has them among its inputs: projected or stanza."""
 
     def test_of(self, language: str) -> FileSettings | HubSettings:
         """The test file of one language."""
@@ -165,6 +175,9 @@ class DataSettings(ProjectionSettings):
     @model_validator(mode="after")
     def _one_file_where_one_is_meant(self) -> "DataSettings":
         files = [one for one in self.translations.values() if isinstance(one, FileSettings)]
+        labelled = [self.train, self.dev, *self.test.values(), *self.parallel_text]
+        if any(isinstance(one, FileSettings) and one.labelled for one in labelled):
+            raise ValueError("labelled is of translations alone; all other corpora have labels")
         for file in (*files, *self.parallel_text):
             if len(file.path) > 1:
                 raise ValueError(f"expected one file, got {', '.join(file.path)}; join them first")

@@ -29,6 +29,7 @@ EXTRAS = (
     Extra("google-cloud-translate", "google", "translator google", google.KEY),
     Extra("sentencepiece", "seq2seq", "translator seq2seq with MarianMT"),
     Extra("systran-align", "systran", "aligner systran"),
+    Extra("stanza", "stanza", "POS tags of translations (data.pos)"),
     Extra("datasets", "hub", "corpora of the Hugging Face hub"),
 )
 

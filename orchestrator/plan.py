@@ -1,7 +1,7 @@
 """From a study to the models it asks for and the steps that make them (DESIGN §6)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -12,13 +12,14 @@ from orchestrator.steps.encode import EncodeStep
 from orchestrator.steps.evaluate import EvaluateStep
 from orchestrator.steps.finetune import FinetuneStep
 from orchestrator.steps.probe import ProbeStep
-from orchestrator.steps.project import ProjectStep
+from orchestrator.steps.project import GIVEN, GivenLabelsStep, ProjectStep, TaggedProjectStep
 from orchestrator.steps.sources import UnlabelledSource
 from orchestrator.steps.warmup import WarmupStep
 from orchestrator.study import Study
 from orchestrator.study_data import StudyData
-from projection.aligners import PHARAOH
-from projection.mapping import Rule
+from projection.aligners import PHARAOH, AlignmentSettings
+from projection.mapping import PAPER, Rule
+from projection.pos_taggers import PosSource, tagger_version
 from projection.schemes import TagScheme
 from trainers.backbones import checkpoint_hash, resolve_checkpoint
 from trainers.strategies import Strategy, strategy
@@ -142,15 +143,29 @@ def _encoding(study: Study, data: StudyData, labels: tuple[str, ...]) -> EncodeS
         train=data.train,
         dev=data.dev,
         tests=tuple((target, UnlabelledSource.of(data.test(target))) for target in study.targets),
-        projections=tuple(_projection(study, data, target) for target in study.targets),
+        projections=tuple(_projection(study, data, target) for target in study.translated),
     )
 
 
 def _projection(study: Study, data: StudyData, language: str) -> ProjectStep:
     settings = study.data
+    if labels := data.given_labels(language):
+        return GivenLabelsStep(
+            language=language,
+            source=data.train,
+            translation=data.translation(language),
+            links=None,
+            aligner=GIVEN,
+            alignment=AlignmentSettings(),
+            parallel_text=(),
+            mapping=PAPER,
+            encoder=None,
+            encoder_hash=None,
+            labels=labels,
+        )
     links, encoder = data.links(language), _encoder(settings)
     one_word = study.task.scheme is TagScheme.OI and settings.mapping.rule is Rule.SPANS
-    return ProjectStep(
+    projected = ProjectStep(
         language=language,
         source=data.train,
         translation=data.translation(language),
@@ -162,6 +177,12 @@ def _projection(study: Study, data: StudyData, language: str) -> ProjectStep:
         encoder=settings.encoder if encoder else None,
         encoder_hash=checkpoint_hash(encoder) if encoder else None,
     )
+    return projected if settings.pos is PosSource.PROJECTED else _tagged(projected, settings.pos)
+
+
+def _tagged(step: ProjectStep, tagger: PosSource) -> TaggedProjectStep:
+    inherited = {each.name: getattr(step, each.name) for each in fields(step)}
+    return TaggedProjectStep(**inherited, tagger=tagger, version_of_tagger=tagger_version(tagger))
 
 
 def _encoder(data: DataSettings) -> Path | None:

@@ -17,7 +17,7 @@ from projection.inputs import Input
 from projection.schemes import TagScheme
 from projection.tasks import TASKS, Task
 from trainers.backbones import BackboneSettings
-from trainers.strategies import STRATEGIES, strategy
+from trainers.strategies import MONOLINGUAL, STRATEGIES, strategy
 from trainers.tagger import TaggerSettings
 from trainers.training import TrainSettings
 from trainers.warmup import Aggregation, WarmupSettings
@@ -96,8 +96,8 @@ class Study(BaseModel, frozen=True, extra="forbid"):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Study":
-        if self.source in self.targets:
-            raise ValueError(f"the source language {self.source} is also among the targets")
+        if problem := self._wrong_languages():
+            raise ValueError(problem)
         warmup = self.warmup
         trims = int(warmup.trim * len(self.targets))
         if warmup.aggregation is Aggregation.TRIMMED_MEAN and not trims:
@@ -112,17 +112,51 @@ class Study(BaseModel, frozen=True, extra="forbid"):
                 f"tagger.pos_size is the width of a POS embedding, but the task {self.task.name} "
                 "has no POS tags among its inputs; leave it out"
             )
+        if "pos" in self.data.model_fields_set and Input.POS not in self.task.inputs:
+            raise ValueError(
+                f"data.pos says where POS tags come from, but the task {self.task.name} has none "
+                "among its inputs; leave it out"
+            )
+        given = self.data.translations.values()
+        if Input.PREDICATE in self.task.inputs and any(
+            isinstance(one, FileSettings) and one.labelled for one in given
+        ):
+            raise ValueError(
+                f"data.translations: the task {self.task.name} has predicates, and labelled "
+                "translations say nothing of them; leave labelled out"
+            )
         if self.chosen and (problem := contradiction(self, self.chosen)):
             raise ValueError(problem)
-        for name in ("test", "translations"):
+        for name, needed in (("test", self.targets), ("translations", self.translated)):
             given = getattr(self.data, name)
-            missing = [t for t in self.targets if t not in given and EVERY not in given]
+            missing = [t for t in needed if t not in given and EVERY not in given]
             # Where every target has an entry of its own, more entries can mislead nobody.
             unknown = [one for one in given if EVERY in given and one not in (*self.targets, EVERY)]
             if missing or unknown:
                 wrong = f"lacks {' '.join(missing)}" if missing else f"has {' '.join(unknown)}"
                 raise ValueError(f"data.{name} {wrong}; the targets are {' '.join(self.targets)}")
         return self
+
+    def _wrong_languages(self) -> str | None:
+        if self.targets == (self.source,):
+            if self.strategies != (MONOLINGUAL,):
+                return (
+                    f"the source language {self.source} is the only target; a study of one "
+                    f"language has one strategy: strategies: [{MONOLINGUAL}]"
+                )
+        elif self.source in self.targets:
+            return f"the source language {self.source} is also among the targets"
+        elif MONOLINGUAL in self.strategies:
+            return (
+                f"{MONOLINGUAL} trains and tests in one language, so it has a study of its own: "
+                f"targets: [{self.source}], strategies: [{MONOLINGUAL}]"
+            )
+        return None
+
+    @property
+    def translated(self) -> tuple[Language, ...]:
+        """The languages that the training corpus is translated into: all targets but the source."""
+        return tuple(target for target in self.targets if target != self.source)
 
     def path(self, template: str, language: str) -> Path:
         """A path of the study for one language, under ``data_root``."""
@@ -150,6 +184,7 @@ class Study(BaseModel, frozen=True, extra="forbid"):
             yield from self._paths(("data", "dev"), data.dev, self.source)
         for target in self.targets:
             yield from self._paths(("data", "test", target), data.test_of(target), target)
+        for target in self.translated:
             translation = data.translation_of(target)
             if isinstance(translation, FileSettings):
                 yield from self._paths(("data", "translations", target), translation, target)

@@ -45,6 +45,12 @@ class StudyData:
             return self.file(found, language)
         return self._translate(found, LanguagePair(self._study.source, language))
 
+    def given_labels(self, language: str) -> Source | None:
+        """The translation as a labelled corpus, where it came with labels of its own."""
+        found = self._data.translation_of(language)
+        labelled = isinstance(found, FileSettings) and found.labelled
+        return self._source(found, language) if labelled else None
+
     def links(self, language: str) -> InputFile | None:
         """Alignments that were made before."""
         path = self._data.links
@@ -109,6 +115,7 @@ class StudyData:
         _refuse_other_labels(self.dev, self._checked(self.dev), known)
         for target in self._study.targets:
             self._checked(self.test(target))
+        for target in self._study.translated:
             self._check_parallel(train, target)
         return train
 
@@ -124,7 +131,10 @@ class StudyData:
         translation, links = self.translation(language), self.links(language)
         if isinstance(translation, InputFile):
             pairs = read_usable(train, translation.path, language, encoding=translation.encoding)
-            if links:
+            if given := self.given_labels(language):
+                known = self._study.task.labels_in(train.sentences)
+                _refuse_other_labels(given, self._checked(given), known)
+            elif links:
                 PharaohFile(links.path).align(pairs)
         elif links:
             raise InputError(

@@ -9,37 +9,38 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator.study import Study, nearest
+from orchestrator.study_layers import Layer, is_block, merged, place_of, read_layers
 from orchestrator.sweep.naming import models_in, problems
-from orchestrator.yaml_file import Key, has_mapping, line_of, read_mapping
+from orchestrator.yaml_file import Key
 from projection.errors import InputError
 
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
-    """The study in ``path`` with ``key=value`` overrides put over it.
+    """The study in ``path``, put over its ``base``, with ``key=value`` overrides put over both.
 
-    ``data_root`` of the file is relative to the file, that of an override to the working directory.
+    ``data_root`` of a file is relative to it, that of an override to the working directory.
 
     Raises:
         InputError: Everything that is wrong, a line each.
     """
-    content, tree = read_mapping(path, "a study: keys such as name, task, backbone, source")
-    content["data_root"] = str(path.parent / str(content.get("data_root", ".")))
+    layers = read_layers(path)
+    content = merged(layers)
     overridden = [override(content, one) for one in overrides]
     try:
         study = Study.model_validate(content)
     except ValidationError as errors:
         raise InputError(
-            "\n".join(_explain(path, tree, overridden, error) for error in errors.errors())
+            "\n".join(_explain(layers, overridden, error) for error in errors.errors())
         ) from None
     if wrong := list(problems(study)):
         raise InputError(
-            "\n".join(_where(path, tree, overridden, keys) + problem for keys, problem in wrong)
+            "\n".join(_where(layers, overridden, keys) + problem for keys, problem in wrong)
         )
     for keys, file in study.files():
         if not file.is_file():
             problem = f"{'.'.join(keys[:2])}: no such file: {file}"
             hint = f"paths are relative to data_root, which is {study.data_root}"
-            raise InputError(f"{_where(path, tree, overridden, keys)}{problem}; {hint}")
+            raise InputError(f"{_where(layers, overridden, keys)}{problem}; {hint}")
     return study
 
 
@@ -66,12 +67,9 @@ def override(content: dict[str, Any], text: str) -> tuple[str, ...]:
 
 
 def _explain(
-    path: Path,
-    tree: yaml.Node | None,
-    overridden: Sequence[tuple[str, ...]],
-    error: ErrorDetails,
+    layers: Sequence[Layer], overridden: Sequence[tuple[str, ...]], error: ErrorDetails
 ) -> str:
-    return _where(path, tree, overridden, error["loc"]) + problem_in(error, Study)
+    return _where(layers, overridden, error["loc"]) + problem_in(error, Study)
 
 
 def problem_in(error: ErrorDetails, settings: type[BaseModel]) -> str:
@@ -92,16 +90,16 @@ def problem_in(error: ErrorDetails, settings: type[BaseModel]) -> str:
 
 
 def _where(
-    path: Path, tree: yaml.Node | None, overridden: Sequence[tuple[str, ...]], keys: Sequence[Key]
+    layers: Sequence[Layer], overridden: Sequence[tuple[str, ...]], keys: Sequence[Key]
 ) -> str:
     """``FILE:LINE: `` of a setting, or ``--set `` if the command line gave it or made it up."""
     names = tuple(str(key) for key in keys)
     for one in overridden:
         if names[: len(one)] == one:
             return "--set "
-        if names == one[: len(names)] and not has_mapping(tree, names):
+        if names == one[: len(names)] and not is_block(layers, names):
             return f"--set {'.'.join(one)}: "
-    return f"{path}:{line_of(tree, keys)}: "
+    return f"{place_of(layers, keys)}: "
 
 
 def _known(settings: type[BaseModel], keys: Sequence[Key]) -> list[str]:

@@ -12,6 +12,7 @@ from orchestrator.local import InProcessLauncher, attempt
 from orchestrator.steps.base import Step
 from orchestrator.steps.finetune import FinetuneStep
 from orchestrator.store import StepStore
+from orchestrator.study import Study
 from orchestrator.study_file import read_study
 from orchestrator.sweep.agenda import agenda
 from orchestrator.sweep.engine import Engine
@@ -64,6 +65,20 @@ class ListedSearch:
                 return
 
 
+def execute_sweep(
+    study: Study, store: StepStore, launcher: Any, stops: Any = None
+) -> tuple[Engine, SweepRecords, ListedSearch]:
+    """The sweep of ``study``, every trial asked for in its turn."""
+    planner, record = TrialPlanner(study), sweep_of(study)
+    records = SweepRecords(store.files, record.fingerprint)
+    todo = agenda(planner, record, records.trials())
+    search = ListedSearch(todo.points, stops)
+    records.write_sweep(record)
+    engine = Engine(record, planner, store, search, todo.numbers, record.scheduler != "none")
+    engine.run(search, launcher)
+    return engine, records, search
+
+
 class Sweeping:
     """A sweep of the tiny study in a folder, executed as often as a test likes."""
 
@@ -74,15 +89,8 @@ class Sweeping:
     def execute(self, stops: Any = None, launcher: Any = None, **sweep: Any) -> ListedSearch:
         """Once more, with changes of the ``sweep`` block."""
         study = read_study(write_study(self.folder, self.backbone, **self.settings | sweep))
-        planner, record = TrialPlanner(study), sweep_of(study)
-        self.records = SweepRecords(self.store.files, record.fingerprint)
-        todo = agenda(planner, record, self.records.trials())
-        search = ListedSearch(todo.points, stops)
-        self.records.write_sweep(record)
-        each = record.scheduler != "none"
-        engine = Engine(record, planner, self.store, search, todo.numbers, each)
-        self.engine = engine
-        engine.run(search, launcher or InProcessLauncher(self.folder / "store"))
+        launcher = launcher or InProcessLauncher(self.folder / "store")
+        self.engine, self.records, search = execute_sweep(study, self.store, launcher, stops)
         return search
 
     def trials(self) -> list[Trial]:

@@ -1,4 +1,4 @@
-"""The paper's numbers agree among themselves, with the studies and with docs/paper_map.md."""
+"""The paper's numbers agree among themselves, and docs/paper_map.md with the code."""
 
 import ast
 import re
@@ -10,14 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.study import Study
-from orchestrator.study_file import read_study
+from tests.shipped import PAPER
 from trainers.strategies import STRATEGIES
-from trainers.warmup import OuterOptimizer
 
 ROOT = Path(__file__).parents[1]
-PAPER = ROOT / "experiments" / "paper"
-SMALL_STUDY = ROOT / "experiments" / "small" / "ner.yaml"
 MAP = ROOT / "docs" / "paper_map.md"
 NUMBERS = yaml.safe_load((PAPER / "numbers.yaml").read_text(encoding="utf-8"))
 
@@ -25,30 +21,6 @@ BACKBONES = {"mbert": "bert-base-multilingual-cased", "xlmr": "xlm-roberta-base"
 """Note 6 of the paper."""
 F1_TABLES = ("table1", "table2", "table3")
 REFERENCE = re.compile(r"(?P<path>[\w./-]+\.(?:py|yaml|md))(?::(?P<name>\w+(?:\.\w+)*))?")
-
-
-@pytest.fixture(scope="module")
-def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty file wherever the NER studies expect one: a study names no file that is missing."""
-    folder = tmp_path_factory.mktemp("corpora")
-    content = yaml.safe_load(SMALL_STUDY.read_text(encoding="utf-8"))
-    settings = content["data"]
-    templates = [settings[key] for key in ("train", "dev", "test", "translations", "aligner")]
-    for template in templates:
-        for target in content["targets"]:
-            path = template.removeprefix("pharaoh:").replace("{source}", content["source"])
-            file = folder / path.replace("{language}", target)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch()
-    return folder
-
-
-def read(path: Path, data_root: Path) -> Study:
-    return read_study(path, [f"data_root={data_root}"])
-
-
-def paper_study(backbone: str) -> Path:
-    return PAPER / f"ner-{backbone}.yaml"
 
 
 def at(dotted: str) -> Any:
@@ -122,86 +94,6 @@ def test_the_chosen_hyper_parameters_are_among_those_that_were_searched():
 def test_the_languages_of_the_corpora_are_english_and_those_of_the_results(results, sizes):
     columns = list(NUMBERS[results]["mbert"]["zero-shot"])
     assert list(NUMBERS[sizes]) == ["en", *columns[:-1]]
-
-
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_a_paper_study_has_the_settings_of_table_6_and_a_2(backbone, data_root):
-    study = read(paper_study(backbone), data_root)
-    assert study.backbone.name == BACKBONES[backbone]
-    for source in ("table6", "a2"):
-        for block, settings in NUMBERS[source][backbone]["ner"].items():
-            assert getattr(study, block).model_dump(include=set(settings)) == settings
-    unnamed = study.training.model_dump(include={"lr_warmup", "lr_decay", "max_grad_norm"})
-    assert unnamed == {"lr_warmup": 0, "lr_decay": "none", "max_grad_norm": None}
-    assert study.backbone.num_layers is None
-    assert study.warmup.outer_optimizer is OuterOptimizer.ADAM
-
-
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_a_paper_study_fills_every_cell_of_its_half_of_table_1(backbone, data_root):
-    study = read(paper_study(backbone), data_root)
-    table = NUMBERS["table1"][backbone]
-    assert list(study.strategies) == list(table)
-    assert [*study.targets, "avg"] == list(table["zero-shot"])
-    assert len(study.seeds) == 5
-    assert study.source == "en"
-
-
-def test_all_ner_studies_read_the_same_files(data_root):
-    small = read(SMALL_STUDY, data_root)
-    for backbone in BACKBONES:
-        assert read(paper_study(backbone), data_root).data == small.data
-
-
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_a_paper_study_opens_with_claim_command_cost_and_expected_numbers(backbone):
-    text = paper_study(backbone).read_text(encoding="utf-8")
-    header = text[: text.index("\nname:")]
-    for item in ("# Claim:", "# Cost:", f"xlwarm run experiments/paper/ner-{backbone}.yaml"):
-        assert item in header
-    assert f"table1.{backbone}" in header
-
-
-def paper_sweep(backbone: str) -> Path:
-    return PAPER / f"sweep-ner-{backbone}.yaml"
-
-
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_a_paper_sweep_searches_the_ranges_of_a_1_and_is_else_the_paper_study(backbone, data_root):
-    swept, plain = read(paper_sweep(backbone), data_root), read(paper_study(backbone), data_root)
-    assert swept.sweep is not None
-    ranges = {
-        f"{block}.{key}": tuple(values)
-        for block, settings in NUMBERS["a1"].items()
-        for key, values in settings.items()
-    }
-    assert {name: one.values for name, one in swept.sweep.parameters.items()} == ranges
-    assert swept.sweep.size == 48
-    assert (swept.sweep.strategy, swept.sweep.metric) == ("mtl-ws", "dev_f1")
-    own = {"name", "seeds", "strategies", "sweep"}
-    assert swept.model_dump(exclude=own) == plain.model_dump(exclude=own)
-
-
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_the_steps_that_a_paper_sweep_says_it_costs_are_those_of_its_grid(backbone, data_root):
-    study = read(paper_sweep(backbone), data_root)
-    rounds, steps = NUMBERS["a1"]["warmup"]["rounds"], NUMBERS["a1"]["warmup"]["steps"]
-    rates, languages = NUMBERS["a1"]["training"]["learning_rate"], len(study.targets)
-    alone = languages * len(rates) * sum(rounds) * sum(steps)
-    shared = languages * max(rounds) * sum(steps)
-    text = paper_sweep(backbone).read_text(encoding="utf-8")
-    for number in (alone, shared, study.sweep.size * study.training.steps):
-        assert f"{number:,}" in text
-
-
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_a_paper_sweep_opens_with_claim_commands_cost_and_expected_numbers(backbone):
-    text = paper_sweep(backbone).read_text(encoding="utf-8")
-    header = text[: text.index("\nname:")]
-    path = f"experiments/paper/sweep-ner-{backbone}.yaml"
-    for item in ("# Claim:", "# Cost:", f"xlwarm sweep {path}", f"--from-sweep {path}"):
-        assert item in header
-    assert f"table6.{backbone}.ner" in header
 
 
 def references(text: str) -> list[tuple[str, str]]:

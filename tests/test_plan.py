@@ -168,3 +168,46 @@ def test_a_file_without_the_inputs_of_the_task_is_refused_by_name(study: Path) -
 def test_the_size_of_a_pos_embedding_is_refused_where_the_task_has_no_pos(study: Path) -> None:
     with pytest.raises(InputError, match="the task ner has no POS tags among its inputs"):
         _plan(study, "tagger.pos_size=32")
+
+
+ONE_LANGUAGE = ["targets=[en]", "strategies=[monolingual]", "data.test=en.dev.conll"]
+
+
+def test_a_study_of_one_language_needs_no_translation_and_trains_the_model_of_zero_shot(
+    study: Path,
+) -> None:
+    alone = _plan(study, *ONE_LANGUAGE, "data.translations=null")
+    assert {step.kind for step in alone.steps} == {"encode", "probe", "finetune", "evaluate"}
+    (spec,) = alone.specs
+    assert spec.model.languages == ("en",)
+    assert [one.language for one in spec.evaluations] == ["en"]
+    assert spec.model.encoding.projections == ()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["strategies=[zero-shot, monolingual]"], r"monolingual trains and tests in one language"),
+        (
+            ["targets=[en]"],
+            r"a study of one language has one strategy: strategies: \[monolingual\]",
+        ),
+        (["data.translations=null"], r"data\.translations lacks es de nl"),
+    ],
+)
+def test_gold_of_the_tested_language_is_trained_on_in_a_study_of_one_language_alone(
+    study: Path, overrides: list[str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        _plan(study, *overrides)
+
+
+def test_every_warm_started_strategy_starts_from_the_one_warm_up_of_its_seed(study: Path) -> None:
+    warm = "strategies=[mtl-ws, target-only+ws, bilingual+ws, multilingual+ws]"
+    plan, usual = _plan(study, warm), _plan(study, "strategies=[mtl-ws]")
+    assert len(plan.specs) == 1 + 3 + 3 + 1
+    (warmup,) = _fingerprints(usual, "warmup")
+    starts = {spec.model.warmup.fingerprint for spec in plan.specs if spec.model.warmup}
+    assert starts == {warmup} == _fingerprints(plan, "warmup")
+    assert all(spec.model.warmup for spec in plan.specs)
+    assert _fingerprints(usual, "finetune") < _fingerprints(plan, "finetune")

@@ -9,7 +9,7 @@ from experiments import Study
 from experiments.report import FORMATS
 from experiments.reports.evidence import Evidence
 from experiments.reports.mistakes import OTHERS, SHOWN_LABELS, merge_rare
-from experiments.reports.paper_numbers import paper_scores
+from experiments.reports.paper_numbers import monolingual_scores, paper_scores
 from experiments.reports.study_report import study_report
 from orchestrator.results import AVERAGE
 from orchestrator.steps.evaluate import PREDICTIONS
@@ -157,6 +157,14 @@ def test_the_papers_numbers_stand_beside_test_sets_of_its_sizes_only() -> None:
     assert other[0].rows["zero-shot"] == {"es": 76.14}  # no average without its languages
     assert paper_scores("ner", "xlm-roberta-base", {"es": 100}) == []
     assert paper_scores("chunks", "xlm-roberta-base", {"es": 1517}) == []
+
+
+def test_a_study_of_one_language_stands_beside_the_papers_table_4() -> None:
+    (one,) = monolingual_scores("absa", "xlm-roberta-base", {"tr": 144})
+    assert (one.name, one.rows) == ("XLM-R", {"monolingual": {"tr": 65.73}})
+    assert len(monolingual_scores("ner", "bundled:multilingual-e5-small", {"en": 3453})) == 2
+    assert monolingual_scores("ner", "xlm-roberta-base", {"es": 1517}) == []  # not in Table 4
+    assert monolingual_scores("chunks", "xlm-roberta-base", {"en": 3453}) == []
 
 
 def test_sections_are_left_out_where_there_is_nothing_to_show(

@@ -41,6 +41,11 @@ def test_mtl_ws_is_zero_shot_after_a_warm_start():
     assert strategy("zero-shot+ws") == strategy("mtl-ws")
 
 
+def test_monolingual_trains_on_the_language_of_the_study_alone_and_is_none_of_the_papers_five():
+    assert strategy("monolingual").training_languages("tr", ("tr",)) == ("tr",)
+    assert "monolingual" not in STRATEGIES
+
+
 @pytest.mark.parametrize(
     ("mistyped", "nearest"),
     [
@@ -49,6 +54,7 @@ def test_mtl_ws_is_zero_shot_after_a_warm_start():
         ("Bilingual", "bilingual"),
         ("multilingual-ws", "multilingual"),
         ("mtl-ws+ws", "mtl-ws"),
+        ("monolingual+ws", "monolingual"),
     ],
 )
 def test_an_unknown_strategy_is_refused_with_the_nearest_known_one(mistyped, nearest):

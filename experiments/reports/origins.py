@@ -50,8 +50,7 @@ def projection(evidence: Evidence) -> Section | None:
         ("language", *headings),
         tuple(rows),
     )
-    made = steps[0]
-    how = f"Labels were projected with the aligner {made.aligner} and {made.mapping.rule} mapping."
+    how = " ".join(dict.fromkeys(step.how for step in steps))
     return Section("projection", "Projection", (how,), (whole, _by_label(counts)))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from experiments.corpus_sizes import read_paper
+from trainers.strategies import MONOLINGUAL
 
 BACKBONES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -58,15 +59,40 @@ def paper_scores(task: str, backbone: str, sizes: Mapping[str, int]) -> list[Pap
     if not languages:
         return []
     table = read_paper("numbers.yaml")[SCORES[task]]
-    same = [key for key, (model, _) in BACKBONES.items() if model == backbone]
     return [
         PaperScores(
             BACKBONES[key][1],
-            key in same,
+            same,
             {name: _of(row, languages) for name, row in table[key].items()},
         )
-        for key in same or table
+        for key, same in _encoders(backbone)
     ]
+
+
+def monolingual_scores(task: str, backbone: str, sizes: Mapping[str, int]) -> list[PaperScores]:
+    """The same of the paper's Table 4, for a study of one language."""
+    table = read_paper("numbers.yaml")["table4"]
+    columns = {
+        language: f"{task}-{language}"
+        for language, size in sizes.items()
+        if task in SIZES and _is_the_papers(task, language, size)
+    }
+    found = {one: column for one, column in columns.items() if column in table["delta"]}
+    return [
+        PaperScores(
+            BACKBONES[key][1],
+            same,
+            {MONOLINGUAL: {one: table[key][column] for one, column in found.items()}},
+        )
+        for key, same in _encoders(backbone)
+        if found
+    ]
+
+
+def _encoders(backbone: str) -> list[tuple[str, bool]]:
+    """Keys of the paper's encoders, and whether the study has that one: it alone, if so."""
+    same = [(key, True) for key, (model, _) in BACKBONES.items() if model == backbone]
+    return same or [(key, False) for key in BACKBONES]
 
 
 def _of(row: Mapping[str, float], languages: list[str]) -> dict[str, float]:

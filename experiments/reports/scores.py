@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from experiments.reports.document import Cell, Figure, Section, Table, number
 from experiments.reports.evidence import Evidence
 from experiments.reports.figures import Dots, Drawing, Interval, dots, intervals, panels
-from experiments.reports.paper_numbers import PaperScores, paper_scores
+from experiments.reports.paper_numbers import PaperScores, monolingual_scores, paper_scores
 from experiments.reports.resampling import DRAWS, EXCHANGES
 from experiments.reports.significance import Comparison
 from experiments.tables import SIGNIFICANT, result_table, wanted
 from orchestrator.results import AVERAGE, seed_scores
 from orchestrator.results import Cell as Score
+from orchestrator.study import Study
 
 F1_LABEL = "exact span F1 (%)"
 
@@ -227,7 +228,8 @@ def beside_the_paper(evidence: Evidence) -> Section | None:
     """The paper's numbers under ours; None where it has none for this task and these test sets."""
     sizes = {language: len(test.gold.spans.lengths) for language, test in evidence.tests.items()}
     study = evidence.study
-    papers = paper_scores(study.task.name, study.backbone.name, sizes)
+    scores = paper_scores if study.translated else monolingual_scores
+    papers = scores(study.task.name, study.backbone.name, sizes)
     if not papers:
         return None
     languages = list(next(iter(papers[0].rows.values())))
@@ -238,10 +240,10 @@ def beside_the_paper(evidence: Evidence) -> Section | None:
         for row in _paper_rows(evidence, name, papers, languages)
     ]
     warning = (
-        "The paper has means of five seeds, and Google's translations, which are not public."
+        f"The paper has means of five seeds{_translations(study)}."
         if papers[0].same_encoder
-        else "The paper has other encoders (and Google's translations, which are not public): its "
-        "levels are no goal, its order of strategies may be compared."
+        else f"The paper has other encoders{_translations(study)}: its levels are no goal, its "
+        "order may be compared."
     )
     table = Table(
         "paper",
@@ -250,6 +252,10 @@ def beside_the_paper(evidence: Evidence) -> Section | None:
         tuple(rows),
     )
     return Section("paper", "Beside the paper", (warning,), (table,))
+
+
+def _translations(study: Study) -> str:
+    return " and Google's translations, which are not public" if study.translated else ""
 
 
 def _paper_rows(

@@ -17,11 +17,13 @@ from orchestrator.word_encoder import load_word_encoder
 from projection.aligners import AlignmentSettings, EmbedWords, make_aligner
 from projection.audit_cases import Case, make_cases
 from projection.audit_page import audit_texts
+from projection.given import given_projections
 from projection.jsonl import write_sentences
 from projection.mapping import MappingSettings
 from projection.parallel import ParallelCorpus, read_parallel_text, read_translation
+from projection.pos_taggers import PosSource, make_tagger, retagged
 from projection.project import count_projections, labelled, project_corpus
-from projection.records import Corpus
+from projection.records import Alignment, Corpus, Projection, Sentence
 from projection.translators.quality import drop_unusable
 
 SENTENCES = "sentences.jsonl"
@@ -59,9 +61,29 @@ class ProjectStep(Step):
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         """Write ``sentences.jsonl``, ``counts.json`` and the audit."""
-        store = around.store
-        corpus = self._translated(self.source.read(store), store)
-        embed = self._word_encoder(around)
+        corpus = self._translated(self.source.read(around.store), around.store)
+        alignments, projections = self.projected(corpus, around)
+        write_sentences(self.tagged(labelled(projections)), folder / SENTENCES)
+        counts = count_projections(projections)
+        (folder / COUNTS).write_text(json.dumps(asdict(counts), indent=1))
+        self._write_audit(make_cases(corpus, alignments, projections), folder)
+        return {
+            "sentences": counts.sentences,
+            "kept": sum(counts.kept.values()),
+            "drop_rate": counts.drop_rate,
+        }
+
+    @property
+    def how(self) -> str:
+        """A sentence for reports."""
+        made = f"the aligner {self.aligner} and {self.mapping.rule} mapping"
+        return f"Labels were projected with {made}."
+
+    def projected(
+        self, corpus: ParallelCorpus, around: Surroundings
+    ) -> tuple[Sequence[Alignment], list[Projection]]:
+        """Links of every pair of ``corpus``, and what became of its labels along them."""
+        store, embed = around.store, self._word_encoder(around)
         aligner = make_aligner(
             f"{self.aligner}:{self.links.found(store).path}" if self.links else self.aligner,
             self.alignment,
@@ -73,16 +95,11 @@ class ProjectStep(Step):
             ],
         )
         alignments = aligner.align(corpus)
-        projections = project_corpus(corpus, alignments, self.mapping, embed)
-        write_sentences(labelled(projections), folder / SENTENCES)
-        counts = count_projections(projections)
-        (folder / COUNTS).write_text(json.dumps(asdict(counts), indent=1))
-        self._write_audit(make_cases(corpus, alignments, projections), folder)
-        return {
-            "sentences": counts.sentences,
-            "kept": sum(counts.kept.values()),
-            "drop_rate": counts.drop_rate,
-        }
+        return alignments, project_corpus(corpus, alignments, self.mapping, embed)
+
+    def tagged(self, sentences: list[Sentence]) -> list[Sentence]:
+        """``sentences`` with the POS tags that models are given: the projected ones, if any."""
+        return sentences
 
     def _write_audit(self, cases: Sequence[Case], folder: Path) -> None:
         settings = describe_settings(self.aligner, self.alignment, self.mapping)
@@ -105,6 +122,50 @@ class ProjectStep(Step):
         folder = found_checkpoint(self.encoder, self.encoder_hash, around.store)
         layer = self.alignment.layer
         return load_word_encoder(str(folder), layer, threads=self.cpus, device=around.device)
+
+
+GIVEN = "given"
+"""Stands for the aligner where nothing is aligned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenLabelsStep(ProjectStep):
+    """The labels that a translation came with, as if they had been projected."""
+
+    labels: Source
+    """The translation, read with its labels."""
+
+    def title(self) -> str:
+        """Names the language."""
+        return f"take the labels of the translation into {self.language}"
+
+    @property
+    def how(self) -> str:
+        """A sentence for reports."""
+        return "Labels came with the translations; nothing was projected."
+
+    def projected(
+        self, corpus: ParallelCorpus, around: Surroundings
+    ) -> tuple[Sequence[Alignment], list[Projection]]:
+        """No links, and the given labels."""
+        none = [Alignment(()) for _ in corpus.pairs]
+        return none, given_projections(corpus, self.labels.read(around.store))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaggedProjectStep(ProjectStep):
+    """The same, with POS tags of a tagger that has read the translation (paper, A.2)."""
+
+    tagger: PosSource
+    version_of_tagger: str
+
+    def title(self) -> str:
+        """Names the tagger, too."""
+        return f"{super().title()}, POS by {self.tagger}"
+
+    def tagged(self, sentences: list[Sentence]) -> list[Sentence]:
+        """``sentences`` with the tagger's POS tags."""
+        return retagged(sentences, make_tagger(self.tagger, self.language))
 
 
 def describe_settings(

@@ -79,7 +79,11 @@ def sweep_fingerprint(study: Study) -> str:
             "train": canonical(data.train),
             "dev": canonical(data.dev),
             "targets": [
-                [target, data.translation(target), UnlabelledSource.of(data.test(target))]
+                [
+                    target,
+                    data.translation(target) if target in study.translated else None,
+                    UnlabelledSource.of(data.test(target)),
+                ]
                 for target in study.targets
             ],
         }

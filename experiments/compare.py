@@ -1,0 +1,122 @@
+"""``xlwarm compare``: the scores of several studies in one table, as the arms of an analysis."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from experiments.options import plan_of, set_option, store_option
+from experiments.reports.document import Cell, Table
+from experiments.reports.text import BOXES, render_table
+from experiments.tables import dev_cell, score_cell, wanted
+from orchestrator.plan import Plan
+from orchestrator.results import AVERAGE, RunResult, cells, results
+from orchestrator.store import StepStore, open_store, snapshot
+from projection.errors import InputError
+from trainers.strategies import strategy
+
+SHOWN_DIGITS = 12
+
+
+@click.command()
+@click.argument(
+    "studies", nargs=-1, required=True, metavar="STUDY...", type=click.Path(path_type=Path)
+)
+@store_option
+@set_option
+@click.option("--only", metavar="STRATEGY,..", help="Only these strategies, where there are any.")
+@click.option(
+    "--format", "format_name", type=click.Choice(list(BOXES)), default="text", show_default=True
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Write to this file.")
+def compare(
+    studies: tuple[Path, ...],
+    store: str,
+    overrides: tuple[str, ...],
+    only: str | None,
+    format_name: str,
+    out: Path | None,
+) -> None:
+    """Show the scores of every STUDY in one table, a row for each of its strategies.
+
+    Give --set as for `xlwarm run`; it holds for all of them.
+    """
+    names = [name.strip() for name in only.split(",")] if only else []
+    for name in names:
+        strategy(name)
+    plans = [plan_of(path, overrides, None) for path in studies]
+    text = render(plans, snapshot(open_store(store)), names, format_name)
+    if out:
+        out.write_text(text, encoding="utf-8")
+    else:
+        click.echo(text, nl=False)
+
+
+def render(plans: Sequence[Plan], store: StepStore, only: Sequence[str], format_name: str) -> str:
+    """The table, and where each study's numbers come from.
+
+    Raises:
+        InputError: The studies are of different tasks, or two have one name.
+    """
+    _refuse_others(plans)
+    found = {plan.study.name: results(plan, store) for plan in plans}
+    table = render_table(comparison(plans, found, only), format_name)
+    bullet = "* " if format_name == "markdown" else "  "
+    lines = [
+        f"{bullet}{plan.study.name}: {plan.study.backbone.name}, seeds "
+        f"{', '.join(map(str, plan.study.seeds))}; {len(found[plan.study.name])} of {wanted(plan)} "
+        f"results done; study {plan.fingerprint[:SHOWN_DIGITS]}"
+        for plan in plans
+    ]
+    return f"{table}\n\n" + "\n".join(lines) + "\n"
+
+
+def comparison(
+    plans: Sequence[Plan], found: Mapping[str, Sequence[RunResult]], only: Sequence[str] = ()
+) -> Table:
+    """F1 in percent, mean over seeds and standard deviation; the best of a column is bold.
+
+    Args:
+        plans: Of one task.
+        found: What is done, by name of the study.
+        only: Strategies to show; nothing for all.
+    """
+    columns = (*dict.fromkeys(t for plan in plans for t in plan.study.targets), AVERAGE)
+    scores = {
+        (plan.study.name, *key): score
+        for plan in plans
+        for key, score in cells(found[plan.study.name], plan.study.targets).items()
+        if not only or key[0] in only
+    }
+    best = {
+        column: max((one.mean for key, one in scores.items() if key[2] == column), default=0.0)
+        for column in columns
+    }
+
+    def rows() -> Iterator[tuple[Cell, ...]]:
+        for plan in plans:
+            name, seeds = plan.study.name, len(plan.study.seeds)
+            for how in plan.study.strategies:
+                if not only or how in only:
+                    row = (
+                        score_cell(scores.get((name, how, column)), best[column], seeds)
+                        for column in columns
+                    )
+                    yield Cell(name), Cell(how), *row, dev_cell(found[name], how)
+
+    return Table(
+        "compare",
+        "Exact span F1 (%); mean over seeds and standard deviation",
+        ("study", "strategy", *columns, f"{plans[0].study.source} dev"),
+        tuple(rows()),
+    )
+
+
+def _refuse_others(plans: Sequence[Plan]) -> None:
+    tasks = sorted({plan.study.task.name for plan in plans})
+    if len(tasks) > 1:
+        raise InputError(f"scores of different tasks cannot be compared: {', '.join(tasks)}")
+    names = [plan.study.name for plan in plans]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"two studies are called {', '.join(twice)}; their rows could not be told")
