@@ -62,7 +62,7 @@ class Study(BaseModel, frozen=True, extra="forbid"):
     name: str = Field(pattern=r"^[\w.-]+$")
     """Of the MLflow experiment."""
     task: Annotated[Task, BeforeValidator(_task)]
-    """``ner``, ``absa``, ``srl``, or one of your own: ``{name: ..., scheme: ..., labels: [...]}``."""
+    """``ner``, ``absa``, ``srl``, or one of your own: ``{name: ..., scheme: ..., labels: ...}``."""
     backbone: Annotated[BackboneSettings, BeforeValidator(_backbone)]
     """The pre-trained encoder, or its name alone."""
     tagger: TaggerSettings = TaggerSettings()

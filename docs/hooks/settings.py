@@ -25,10 +25,10 @@ Schema = Mapping[str, Any]
 
 HEAD = """# Every setting
 
-Made of the settings classes when this site is built, so it cannot lag behind them. The dotted name is
-what `--set NAME=VALUE` and a sweep's `parameters` take; `*` stands for a name of your choice, such
-as a language. What a bound excludes, a type does not hold or no table lists is refused, with its line.
-*None:* says what a setting that is left out, or `null`, stands for.
+Made of the settings classes when this site is built, so it cannot lag behind them. The dotted name
+is what `--set NAME=VALUE` and a sweep's `parameters` take; `*` stands for a name of your choice,
+such as a language. What a bound excludes, a type does not hold or no table lists is refused, with
+its line. *None:* says what a setting that is left out, or `null`, stands for.
 """
 STUDY = "A study file"
 CLUSTER = "A cluster file, for `xlwarm plan --cluster`"
