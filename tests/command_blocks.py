@@ -5,7 +5,6 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -40,7 +39,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A command line of a block, as words; ``into`` is what its output goes to."""
+    """One command of a block, as words."""
 
     block: Block
     words: tuple[str, ...]
@@ -73,17 +72,14 @@ def commands(page: Path, programs: frozenset[str]) -> Iterator[Command]:
         if block.language not in ("", SHELL):
             continue
         for line in block.text.replace("\\\n", " ").splitlines():
-            for words in _spelled_out(line):
-                if block.language or (words and words[0] in programs):
-                    yield from (Command(block, part) for part in _piped(words))
+            words = _words(line)
+            if words and (block.language or words[0] in programs):
+                yield from (Command(block, part) for part in _piped(words))
 
 
-def _spelled_out(line: str) -> Iterator[tuple[str, ...]]:
-    """The words of a line; ``[--option]`` is given, ``a|b`` is one line for each."""
-    optional = re.sub(r"\[(--?\w[^\]]*)\]", r"\1", line)
-    words = [one.removeprefix(".venv/bin/") for one in shlex.split(optional, comments=True)]
-    choices = [one.split("|") if re.fullmatch(r"\w+(\|\w+)+", one) else [one] for one in words]
-    yield from (tuple(chosen) for chosen in product(*choices)) if words else ()
+def _words(line: str) -> tuple[str, ...]:
+    """The words of a line; ``[--option]`` is given."""
+    return tuple(shlex.split(re.sub(r"\[(--[^\]]*)\]", r"\1", line), comments=True))
 
 
 def _piped(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
