@@ -168,12 +168,7 @@ def _understood(command: click.Command, words: list[str]) -> click.Context:
 def _check(context: click.Context) -> None:
     """The studies that a command names, with the settings that it gives."""
     given = context.params
-    named = [
-        given.get("study_file"),
-        given.get("study"),
-        *given.get("studies", ()),
-        *given.get("study_files", ()),
-    ]
+    named = [given.get("study_file"), given.get("study"), *given.get("studies", ())]
     for study in (one for one in named if one is not None):
         if not str(study).endswith(".yaml"):
             continue

@@ -19,6 +19,7 @@ def test_the_notebook_is_kept_without_outputs() -> None:
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # of Jupyter, about itself
 def test_the_notebook_shows_tables_and_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
