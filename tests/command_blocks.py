@@ -72,9 +72,8 @@ def commands(page: Path, programs: frozenset[str]) -> Iterator[Command]:
         if block.language not in ("", SHELL):
             continue
         for line in block.text.replace("\\\n", " ").splitlines():
-            words = _words(line)
-            if words and (block.language or words[0] in programs):
-                yield from (Command(block, part) for part in _piped(words))
+            if block.language or set(line.split()[:1]) & programs:
+                yield from (Command(block, part) for part in _piped(_words(line)) if part)
 
 
 def _words(line: str) -> tuple[str, ...]:
