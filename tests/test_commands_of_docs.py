@@ -5,7 +5,7 @@ cluster, no server and no minutes of training is executed there as well.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -247,8 +247,8 @@ def _put(content: dict, excerpt: Mapping) -> None:  # type: ignore[type-arg]
             content[key] = value
 
 
-def _python_blocks() -> Iterator[Block]:
-    return (one for page in PAGES for one in blocks(page) if one.language == PYTHON)
+def _python_blocks() -> list[Block]:
+    return [one for page in PAGES for one in blocks(page) if one.language == PYTHON]
 
 
 @pytest.mark.slow
