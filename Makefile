@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 APERTIUM := apertium $(addprefix apertium-,eng-spa eng-cat fr-es spa-ita es-pt fra-cat cat-ita)
 APT := $(shell test "$$(id -u)" = 0 || echo sudo) apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 
-.PHONY: help setup apertium quickstart test test-on-ray test-beside-ray test-fast check format bench clean
+.PHONY: help setup apertium quickstart test test-on-ray test-beside-ray test-fast check format docs bench clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ check: setup ## lint, types, import direction
 format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: setup ## the documentation site, with the notebook's outputs, in site/
+	XLWARM_DOCS_RUN=1 $(BIN)/mkdocs build
 
 bench: setup ## speed and memory, as ratios within one run
 	$(BIN)/python -m benchmarks.finetune_step

@@ -28,10 +28,15 @@ class NodeKind(BaseModel, frozen=True, extra="forbid"):
     """Some nodes that are alike."""
 
     name: str = Field(default="node", pattern=r"^[\w.-]+$")
+    """Of the kind; several nodes of a kind are numbered."""
     count: int = Field(default=1, ge=1)
+    """Nodes of this kind."""
     cpus: float = Field(gt=0)
+    """Cores of each."""
     gpus: int = Field(default=0, ge=0)
+    """GPUs of each."""
     memory_gib: float = Field(default=inf, gt=0)
+    """Memory of each, in GiB."""
     speed: float = Field(default=1.0, gt=0)
     """Against the machine on which the store's steps were measured; 2 takes half the time."""
 
@@ -40,6 +45,7 @@ class ClusterFile(BaseModel, frozen=True, extra="forbid"):
     """The nodes, and what it costs to start a step there."""
 
     nodes: Annotated[tuple[NodeKind, ...], Field(min_length=1)]
+    """Kinds of nodes, each named once."""
     overhead_seconds: float = Field(default=0.5, ge=0)
     """From the moment that a step could start on cores to its first work."""
     gpu_overhead_seconds: float = Field(default=8.0, ge=0)

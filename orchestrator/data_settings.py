@@ -31,6 +31,7 @@ class FileSettings(BaseModel, frozen=True, extra="forbid"):
     path: Annotated[tuple[str, ...], BeforeValidator(_paths), Field(min_length=1)]
     """Relative to ``data_root``; may hold ``{source}`` and ``{language}``."""
     encoding: str = "utf-8"
+    """By its Python name."""
     format: Format | None = None
     """columns, chunks, propbank or semeval; None for the usual one of the task."""
     labelled: bool = False

@@ -62,15 +62,21 @@ class Study(BaseModel, frozen=True, extra="forbid"):
     name: str = Field(pattern=r"^[\w.-]+$")
     """Of the MLflow experiment."""
     task: Annotated[Task, BeforeValidator(_task)]
+    """``ner``, ``absa``, ``srl``, or one of your own: ``{name: ..., scheme: ..., labels: ...}``."""
     backbone: Annotated[BackboneSettings, BeforeValidator(_backbone)]
+    """The pre-trained encoder, or its name alone."""
     tagger: TaggerSettings = TaggerSettings()
     source: Language
+    """The language that has labels, by its ISO code."""
     targets: tuple[Language, ...] = Field(min_length=1)
+    """The languages that have none, each once."""
     data_root: Path = Path()
     """Relative to the study file."""
     data: DataSettings
     strategies: tuple[str, ...] = tuple(STRATEGIES)
+    """What is compared; any that has no warm start takes one as ``NAME+ws``."""
     seeds: tuple[int, ...] = Field(min_length=1)
+    """A model of every strategy is trained for each."""
     training: TrainSettings
     warmup: WarmupSettings = WarmupSettings()
     threads: int = Field(default=1, ge=1)

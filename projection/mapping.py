@@ -57,11 +57,13 @@ class MappingSettings(BaseModel, frozen=True, extra="forbid"):
     """A mapping; the defaults are the paper's span-to-span mapping, all else is off."""
 
     rule: Rule = Rule.SPANS
+    """What travels along the links."""
     max_gap: int | None = Field(default=None, ge=0)
     """Linked words further apart than this are not one window: the run with most links wins."""
     absorb: bool = False
     """A window takes in an unlinked neighbour for every unlinked word of its span."""
     conflicts: Conflicts = Conflicts.FIRST
+    """Which of two spans keeps a word that both are linked with."""
     trim_punctuation: bool = False
     """Words without a letter or digit are cut off the ends of a window."""
     one_word: bool = False

@@ -24,9 +24,11 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     """Schedule of the fine-tuning (paper, Table 6 and A.2)."""
 
     learning_rate: float = Field(gt=0, lt=1)
+    """Of Adam."""
     batch_size: int = Field(ge=1)
     """Sentences per optimiser step, over all languages."""
     steps: int = Field(ge=1)
+    """Optimiser steps."""
     select_after: int = Field(ge=0)
     """The dev set is first looked at after so many steps."""
     evaluate_every: int = Field(ge=1)

@@ -60,12 +60,15 @@ class WarmupSettings(BaseModel, frozen=True, extra="forbid"):
     outer_lr: float = Field(default=5e-5, gt=0, le=1)
     """Gamma: rate of the outer optimiser (Eq. 7)."""
     outer_optimizer: OuterOptimizer = OuterOptimizer.ADAM
+    """What turns the averaged move of the languages into an update."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Of the outer optimiser ``nesterov``."""
     aggregation: Aggregation = Aggregation.MEAN
+    """How the moves of the languages become one."""
     trim: float = Field(default=0.25, gt=0, lt=0.5)
     """Share of the languages that a trimmed mean leaves out at either end, rounded down."""
     deltas: Deltas = Deltas.EXACT
+    """What the languages send of the parameters outside the word embedding."""
 
 
 class Start(Protocol):

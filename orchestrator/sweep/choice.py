@@ -20,16 +20,19 @@ class Choice(BaseModel, frozen=True, extra="forbid"):
     study: str
     """Whose sweep it was, by name."""
     strategy: str
+    """Of the sweep."""
     trial: str
     """Fingerprint of the trial."""
     number: int
     """Of the trial in its sweep."""
     metric: str
+    """That judged the trials."""
     score: float
     """Mean over seeds, in percent."""
     spread: float
     """Sample standard deviation over seeds; 0 for one."""
     seeds: tuple[int, ...]
+    """Of the trial."""
     of_trials: int
     """Finished trials of which it was the best, when it was taken."""
     settings: Settings

@@ -61,6 +61,7 @@ class SchedulerSettings(BaseModel, frozen=True, extra="forbid"):
     """Early stopping."""
 
     name: Annotated[Scheduler, BeforeValidator(lambda value: _known(Scheduler, value))]
+    """Who may end a trial early."""
     grace_steps: int | None = Field(default=None, ge=1)
     """Fine-tuning steps before which no trial is ended; None: the first look at the dev set."""
     reduction: int = Field(default=3, ge=2)
@@ -73,12 +74,15 @@ class SweepSettings(BaseModel, frozen=True, extra="forbid"):
     parameters: Space = Field(min_length=1)
     """By dotted name: a list of values, ``{grid: [...]}``, or ``{uniform: [low, high]}``."""
     strategy: str = "mtl-ws"
+    """Whose models the trials train."""
     metric: str = "dev_f1"
+    """What judges a trial: ``dev_f1`` or ``dev_f1_last``, both of the source language."""
     seeds: tuple[int, ...] | None = Field(default=None, min_length=1)
     """Of every trial; the mean over them decides. None: those of the study."""
     searcher: Annotated[Searcher, BeforeValidator(lambda value: _known(Searcher, value))] = (
         Searcher.GRID
     )
+    """Who says what is tried next."""
     search_seed: int = Field(default=0, ge=0)
     """Of the searcher's own draws."""
     scheduler: Annotated[SchedulerSettings, BeforeValidator(_scheduler)] = SchedulerSettings(

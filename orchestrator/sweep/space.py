@@ -28,6 +28,7 @@ class Values(BaseModel, frozen=True, extra="forbid"):
     """``grid``: every value with every value of the other grids; ``choice``: drawn at random,
     except by the searcher ``grid``."""
     values: tuple[Annotated[Value, BeforeValidator(_number)], ...] = Field(min_length=1)
+    """Each once."""
 
     @model_validator(mode="after")
     def _distinct(self) -> "Values":
@@ -41,8 +42,11 @@ class Range(BaseModel, frozen=True, extra="forbid"):
     """All numbers from ``low`` to ``high``, both included."""
 
     kind: Literal["uniform", "log-uniform", "integer", "log-integer"]
+    """Real or whole numbers; ``log-``: equal ratios are equally likely."""
     low: float
+    """The least value; above 0 for ``log-``."""
     high: float
+    """The greatest value."""
 
     @model_validator(mode="after")
     def _is_one(self) -> "Range":

@@ -51,6 +51,7 @@ class TranslatorSettings(BaseModel, frozen=True, extra="forbid"):
     """A translator and its settings."""
 
     translator: TranslatorName
+    """Which."""
     via: str | None = None
     """``apertium``: the language between two that no installed mode connects; None for Spanish."""
     model: str | None = None
