@@ -200,7 +200,17 @@ def test_three_commands_register_a_model_and_none_does_it_twice(
         ),
     }[way]()
     assert "registered tiny-mtl-ws: best = v1, seed-1 = v1\n" in shown.stdout
-    assert len(MlflowClient(tracking_uri=uri).search_model_versions("name = 'tiny-mtl-ws'")) == 1
+    client = MlflowClient(tracking_uri=uri)
+    assert len(client.search_model_versions("name = 'tiny-mtl-ws'")) == 1
+    if way != "export":
+        (about,) = client.search_runs([plan_experiment(client)], "tags.`xlwarm.kind` = 'study'")
+        assert "report.html" in [one.path for one in client.list_artifacts(about.info.run_id)]
+
+
+def plan_experiment(client: MlflowClient) -> str:
+    found = client.get_experiment_by_name("tiny")
+    assert found is not None
+    return str(found.experiment_id)
 
 
 def test_export_registers_only_what_a_study_names_and_mlflow_shows(

@@ -1,7 +1,7 @@
 """Logging beside a running study."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -111,22 +111,24 @@ class BackgroundTracking:
 
     def tick(self, states: Mapping[str, Mapping[str, Json]]) -> None:
         """Log the curves of models that train, as far as they have grown."""
-        if self._curves is not None and not self._curves.done():
-            return
-        training = {
-            spec: states[spec.model.fingerprint]
+        training = [
+            (spec, states[spec.model.fingerprint])
             for spec in self._plan.specs
             if spec.model.fingerprint in states
-        }
-        if training and self._due():
+        ]
+        busy = self._curves is not None and not self._curves.done()
+        if training and not busy and self._due():
             self._curves = self._log.submit(partial(self._note_training, training, _now()))
 
-    def _note_training(self, training: Mapping[RunSpec, Mapping[str, Json]], when: int) -> None:
-        for spec, state in training.items():
-            begun, points = self._begun.get(spec.model.fingerprint, when), live_points(state, when)
+    def _note_training(
+        self, training: Sequence[tuple[RunSpec, Mapping[str, Json]]], when: int
+    ) -> None:
+        for spec, state in training:
             if not self._store.is_done(spec.model):
+                begun = self._begun.get(spec.model.fingerprint, when)
+                points = list(live_points(state, when))
                 self._log.attempt(
-                    partial(Tracker.log_training, spec=spec, started=begun, points=list(points))
+                    partial(Tracker.log_training, spec=spec, started=begun, points=points)
                 )
 
     def close(self, status: str, texts: Mapping[str, str]) -> None:

@@ -33,7 +33,7 @@ class Tracker:
         self.runs = MlflowRuns(plan.study.name, store, uri, common_tags(plan.study))
         """Of the study's experiment."""
         self._writer = RunWriter(self.runs)
-        self._training: set[RunSpec] = set()
+        self._training: set[str] = set()
 
     def start(self) -> str:
         """Open the study's run; returns its id. Close what dead drivers left open."""
@@ -67,8 +67,8 @@ class Tracker:
         """
         content = self._content.training(spec, started)
         run = self._writer.write(content)
-        if spec not in self._training:
-            self._training.add(spec)
+        if spec.fingerprint not in self._training:
+            self._training.add(spec.fingerprint)
             self.runs.client.update_run(run, status=RUNNING)  # an attempt before may have ended it
         self._writer.add(run, points)
 
@@ -91,7 +91,7 @@ class Tracker:
         for spec in self._content.undone():
             key = ("model", spec.fingerprint)
             before = self.runs.found.get(key)
-            if spec in self._training or (before and before.info.status == RUNNING):
+            if spec.fingerprint in self._training or (before and before.info.status == RUNNING):
                 self.runs.client.set_terminated(self.runs.run(*key, spec.name), status)
 
 
