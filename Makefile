@@ -7,9 +7,11 @@ READY := $(VENV)/.ready
 
 # The pairs of the paper's languages that Apertium has: en to es and ca, from these to fr, it and pt.
 APERTIUM := apertium $(addprefix apertium-,eng-spa eng-cat fr-es spa-ita es-pt fra-cat cat-ita)
+BROWSER := chromium chromium-driver
 APT := $(shell test "$$(id -u)" = 0 || echo sudo) apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20
+INSTALL = $(APT) install --yes --no-install-recommends $(PACKAGES) || ($(APT) update && $(APT) install --yes --no-install-recommends $(PACKAGES))
 
-.PHONY: help setup apertium quickstart test test-on-ray test-beside-ray test-fast check format docs bench clean
+.PHONY: help setup apertium browser quickstart test test-on-ray test-beside-ray test-fast check format docs bench clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -22,9 +24,15 @@ $(READY): constraints.txt pyproject.toml
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
 
+apertium: PACKAGES = $(APERTIUM)
 apertium: ## install the offline translator Apertium, en to es, ca, fr, it, pt (Debian, Ubuntu)
-	@command -v apt-get > /dev/null || (echo "No apt-get here. Install with your own package manager, or as wiki.apertium.org/wiki/Installation says: $(APERTIUM)" && false)
-	$(APT) install --yes --no-install-recommends $(APERTIUM) || ($(APT) update && $(APT) install --yes --no-install-recommends $(APERTIUM))
+	@command -v apt-get > /dev/null || (echo "No apt-get here. Install with your own package manager, or as wiki.apertium.org/wiki/Installation says: $(PACKAGES)" && false)
+	$(INSTALL)
+
+browser: PACKAGES = $(BROWSER)
+browser: ## install Chromium and its driver, for the tests in a browser (Debian)
+	@command -v apt-get > /dev/null || (echo "No apt-get here. Install with your own package manager: Chromium or Chrome, and the chromedriver of the same version" && false)
+	$(INSTALL)
 
 quickstart: setup ## all five strategies on the embedded corpus, logged to MLflow in store/
 	$(BIN)/xlwarm run experiments/quickstart.yaml --store store

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from experiments.options import plan_of, set_option, store_option
+from projection.errors import InputError
 from projection.unlabelled import STANDARD_INPUT, Layout, layout_of, read_passages
 
 if TYPE_CHECKING:
@@ -50,10 +51,16 @@ def run_options(command: Command) -> Command:
     type=click.Path(path_type=Path),
     help="Folder to write; one that was exported before is replaced.",
 )
+@click.option(
+    "--register",
+    is_flag=True,
+    help="Also log the model to MLflow and register it; needs --study.",
+)
 @run_options
 def export(
     run: str,
     to: Path,
+    register: bool,
     study_file: Path | None,
     overrides: tuple[str, ...],
     store: str,
@@ -64,12 +71,25 @@ def export(
     RUN is the name of a model of --study (mtl-ws-seed1), or the first 6 or more digits of the
     fingerprint of a finetune or evaluate step in the store, or the id of an MLflow run.
     """
+    from orchestrator.driver import default_tracking
     from orchestrator.export import check_folder, export_model
+    from orchestrator.store import open_store
+    from orchestrator.trained import find_model
 
     check_folder(to)
-    model = _trained(run, study_file, overrides, store, tracking)
+    steps = open_store(store)
+    plan = plan_of(study_file, overrides, None) if study_file else None
+    if register and plan is None:
+        raise InputError("--register needs --study, which names the model and its seed")
+    uri = tracking or default_tracking(steps.root)
+    model = find_model(run, steps, plan, uri)
     export_model(model, to)
     click.echo(f"{model.name} -> {to} (how to use it: {to / 'README.md'})")
+    if register and plan and model.spec:
+        from orchestrator.tracking.registry import register_study
+
+        for name in register_study(plan, steps, uri, [model.spec]):
+            click.echo(f"registered {name}")
 
 
 @click.command()
@@ -149,8 +169,6 @@ def _trained(
 
 def _device(name: str | None) -> str:
     import torch
-
-    from projection.errors import InputError
 
     try:
         chosen = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))

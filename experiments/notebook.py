@@ -17,7 +17,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from experiments.frames import result_frame
-from experiments.report import FORMATS, run_command
+from experiments.options import run_command
+from experiments.report import FORMATS, logged_page
 from experiments.reports.convergence import curve_drawings
 from experiments.reports.evidence import Evidence
 from experiments.reports.figures import Drawing, side_by_side
@@ -108,7 +109,14 @@ class Study:
         from orchestrator.driver import default_tracking, run_study
 
         uri = tracking or default_tracking(self.store.root)
-        ended = run_study(self.plan, self.store, uri, logged_tables, Console(stderr=True))
+        ended = run_study(
+            self.plan,
+            self.store,
+            uri,
+            logged_tables,
+            Console(stderr=True),
+            page=logged_page(self._command),
+        )
         if failed := ended.outcome.failed.values():
             raise StudyFailedError(
                 "\n".join(f"{step.title()}: {why.message} (log: {why.log})" for step, why in failed)

@@ -1,5 +1,6 @@
 """Options that the commands on a study share, and what is made of them."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,6 +33,10 @@ set_option = click.option(
 
 tracking_option = click.option(
     "--tracking", metavar="URI", help="MLflow tracking URI [default: in the store]."
+)
+
+register_option = click.option(
+    "--register", is_flag=True, help="Also log the trained models to MLflow and register them."
 )
 
 OWN_SWEEP = "its own"
@@ -71,3 +76,15 @@ def study_of(study_file: Path, overrides: tuple[str, ...], only: str | None) -> 
 def swept_study_of(study_file: Path, overrides: tuple[str, ...], only: str | None) -> "Study":
     """A study whose sweep is meant, of the strategy ``only`` if there is one."""
     return study_of(study_file, (*overrides, *([f"sweep.strategy={only}"] if only else [])), None)
+
+
+def run_command(study_file: Path, overrides: tuple[str, ...], only: str | None) -> str:
+    """The command line that computes what a report shows.
+
+    >>> run_command(Path("my study.yaml"), ("seeds=[1, 2]",), "zero-shot")
+    "xlwarm run 'my study.yaml' --set 'seeds=[1, 2]' --only zero-shot"
+    """
+    words = ["xlwarm", "run", str(study_file)]
+    for one in overrides:
+        words += ["--set", one]
+    return shlex.join(words + (["--only", only] if only else []))

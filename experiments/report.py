@@ -1,21 +1,31 @@
 """``xlwarm report``: the results that a study has so far."""
 
-import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import click
 
 from experiments.frames import as_csv, result_frame
-from experiments.options import STORE_DATABASE, plan_of, study_options, swept_study_of
+from experiments.options import (
+    STORE_DATABASE,
+    plan_of,
+    run_command,
+    study_options,
+    swept_study_of,
+)
 from experiments.reports.evidence import Evidence
 from experiments.reports.latex import render_latex
 from experiments.reports.page import render_page
 from experiments.reports.study_report import study_report
 from experiments.reports.text import render_text
-from orchestrator.store import open_store, snapshot
+from orchestrator.plan import Plan
+from orchestrator.store import StepStore, open_store, snapshot
 from projection.errors import InputError
+
+if TYPE_CHECKING:
+    from orchestrator.driver import Render  # imports Ray
 
 FORMATS: Mapping[str, Callable[[Evidence], str]] = MappingProxyType(
     {
@@ -27,6 +37,9 @@ FORMATS: Mapping[str, Callable[[Evidence], str]] = MappingProxyType(
     }
 )
 """By name; text is for a terminal."""
+
+LOGGED_PAGE = "report.html"
+"""Name of the page in MLflow."""
 
 
 @click.command()
@@ -109,13 +122,14 @@ def report(
         click.echo(f"{number} results are missing; `{command}` goes on with them", err=True)
 
 
-def run_command(study_file: Path, overrides: tuple[str, ...], only: str | None) -> str:
-    """The command line that computes what a report shows.
+def logged_page(command: str) -> "Render":
+    """Makes the HTML page that is put beside a study in MLflow; none where it cannot be made."""
 
-    >>> run_command(Path("my study.yaml"), ("seeds=[1, 2]",), "zero-shot")
-    "xlwarm run 'my study.yaml' --set 'seeds=[1, 2]' --only zero-shot"
-    """
-    words = ["xlwarm", "run", str(study_file)]
-    for one in overrides:
-        words += ["--set", one]
-    return shlex.join(words + (["--only", only] if only else []))
+    def make(plan: Plan, store: StepStore) -> Mapping[str, str]:
+        try:
+            return {LOGGED_PAGE: FORMATS["html"](Evidence(plan, snapshot(store), command))}
+        except Exception as error:
+            click.echo(f"no {LOGGED_PAGE} for MLflow ({type(error).__name__}: {error})", err=True)
+            return {}
+
+    return make

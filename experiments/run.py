@@ -1,13 +1,21 @@
 """``xlwarm run``."""
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
-from experiments.options import OWN_SWEEP, study_of, study_options, tracking_option
+from experiments.options import (
+    OWN_SWEEP,
+    register_option,
+    run_command,
+    study_of,
+    study_options,
+    tracking_option,
+)
 from orchestrator.environment import is_job_address, prepare_ray
 
 if TYPE_CHECKING:
@@ -23,6 +31,7 @@ SHOWN_FAILURES = 20
 @click.command()
 @study_options
 @tracking_option
+@register_option
 @click.option(
     "--address",
     metavar="ADDR",
@@ -50,6 +59,7 @@ def run(
     only: str | None,
     store: str,
     tracking: str | None,
+    register: bool,
     address: str | None,
     missing: bool,
     sweep_source: str | None,
@@ -59,6 +69,7 @@ def run(
     What the store has is not computed again: an interrupted run goes on where it stopped. Steps
     that failed are tried again, and those of other drivers waited for; not so with --missing.
     """
+    command = run_command(study_file, overrides, only)
     if address:
         overrides = (*overrides, f"cluster.address={address}")
     study = study_of(study_file, overrides, only)
@@ -67,48 +78,94 @@ def run(
         from orchestrator.store import open_store
 
         study = take_winner(study, sweep_source, overrides, open_store(store))
+    request = _Request(
+        study=study,
+        command=command,
+        store=store,
+        tracking=tracking,
+        missing=missing,
+        register=register,
+    )
     if is_job_address(study.cluster.address):
-        return _run_as_job(study, store, tracking, missing)
-    return _run_here(study, store, tracking, missing)
+        return _run_as_job(request)
+    return _run_here(request)
 
 
-def _run_as_job(study: "Study", store: str, tracking: str | None, missing: bool) -> int:
-    prepare_ray(study.cluster.address)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What the command line asks for."""
+
+    study: "Study"
+    command: str
+    """Without what says only where it runs."""
+    store: str
+    tracking: str | None
+    missing: bool
+    register: bool
+
+
+def _run_as_job(request: _Request) -> int:
+    address = request.study.cluster.address
+    prepare_ray(address)
 
     from orchestrator.jobs import pack_study, run_job
 
-    options = (*(("--tracking", tracking) if tracking else ()), *(["--missing"] if missing else []))
+    options = (
+        *(["--tracking", request.tracking] if request.tracking else []),
+        *(["--missing"] if request.missing else []),
+        *(["--register"] if request.register else []),
+    )
     with TemporaryDirectory(prefix="xlwarm-job-") as folder:
-        job = pack_study(study, Path(folder), store=store, options=options)
-        return run_job(job, str(study.cluster.address), lambda text: click.echo(text, nl=False))
+        job = pack_study(request.study, Path(folder), store=request.store, options=options)
+        return run_job(job, str(address), lambda text: click.echo(text, nl=False))
 
 
-def _run_here(study: "Study", store: str, tracking: str | None, missing: bool) -> int:
+def _run_here(request: _Request) -> int:
     from orchestrator.plan import make_plan
 
-    plan = make_plan(study)
+    plan = make_plan(request.study)
 
     prepare_ray(plan.study.cluster.address)
 
     from rich.console import Console
 
+    from experiments.report import logged_page
     from experiments.tables import logged_tables, render
     from orchestrator.driver import default_tracking, run_study
     from orchestrator.store import open_store
     from orchestrator.sweep.taking import keep_study
 
-    steps = open_store(store, 60 * plan.study.cluster.store_patience_minutes)
-    uri = tracking or default_tracking(steps.root)
-    if study.chosen:
+    steps = open_store(request.store, 60 * plan.study.cluster.store_patience_minutes)
+    uri = request.tracking or default_tracking(steps.root)
+    if plan.study.chosen:
         kept = f"{steps.location}/{keep_study(plan, steps)}"
         click.echo(f"this study, for `xlwarm report` and to run it again: {kept}", err=True)
-    chosen = _missing(plan, steps) if missing else None
-    ended = run_study(plan, steps, uri, logged_tables, Console(stderr=True), chosen)
+    chosen = _missing(plan, steps) if request.missing else None
+    page = logged_page(request.command)
+    console = Console(stderr=True)
+    ended = run_study(plan, steps, uri, logged_tables, console, chosen, page)
     click.echo(render(plan, steps, "text"), nl=False)
     _say_how_it_ended(ended)
-    look = "" if tracking else f" (xlwarm ui --store {store})"
+    if request.register:
+        register_models(plan, steps, uri)
+    look = "" if request.tracking else f" (xlwarm ui --store {request.store})"
     click.echo(f"MLflow: {uri}{look}")
     return 1 if ended.outcome.failed else 0
+
+
+def register_models(plan: "Plan", store: "StepStore", uri: str) -> None:
+    """Register what was trained; a registry that is away costs no result."""
+    from orchestrator.tracking.registry import register_study
+
+    try:
+        for name in register_study(plan, store, uri):
+            click.echo(f"registered {name}")
+    except Exception as error:
+        click.echo(
+            f"not all models are registered ({type(error).__name__}: {error}); "
+            "`xlwarm sync --register` with the same study registers them",
+            err=True,
+        )
 
 
 def _missing(plan: "Plan", store: "StepStore") -> "list[Step]":

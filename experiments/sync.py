@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from experiments.options import plan_of, study_options, tracking_option
+from experiments.options import (
+    plan_of,
+    register_option,
+    run_command,
+    study_options,
+    tracking_option,
+)
 from projection.errors import InputError
 
 
@@ -17,7 +23,7 @@ from projection.errors import InputError
     type=click.Path(path_type=Path),
     help="Write what would be logged into this file instead, for a machine that has a network.",
 )
-@click.option("--register", is_flag=True, help="Also log the models and register them.")
+@register_option
 def sync(
     study_file: Path,
     overrides: tuple[str, ...],
@@ -36,6 +42,7 @@ def sync(
         return
     plan = plan_of(study_file, overrides, only)
 
+    from experiments.report import logged_page
     from experiments.tables import logged_tables
     from orchestrator.driver import default_tracking
     from orchestrator.store import open_store
@@ -45,7 +52,8 @@ def sync(
 
     steps = open_store(store)
     status = FINISHED if all(steps.is_done(step) for step in plan.steps) else KILLED
-    texts = logged_tables(plan, steps)
+    page = logged_page(run_command(study_file, overrides, only))
+    texts = {**logged_tables(plan, steps), **page(plan, steps)}
     if bundle:
         runs = write_bundle(plan, steps, status, texts, bundle)
         click.echo(f"{runs} runs -> {bundle} (xlwarm sync {bundle} --tracking URI logs them)")

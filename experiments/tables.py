@@ -96,7 +96,7 @@ def wanted(plan: Plan) -> int:
 
 
 def logged_tables(plan: Plan, store: StepStore) -> Mapping[str, str]:
-    """What is put beside a study in MLflow."""
+    """The tables that are put beside a study in MLflow."""
     return {
         "report.txt": render(plan, store, "text"),
         "report.md": render(plan, store, "markdown"),

@@ -44,6 +44,7 @@ def run_study(
     render: Render,
     console: Console,
     steps: Sequence[Step] | None = None,
+    page: Render = lambda _plan, _store: {},
 ) -> StudyRun:
     """Compute what the store lacks, log everything.
 
@@ -54,6 +55,7 @@ def run_study(
         render: Makes the tables when all is done.
         console: For the progress view.
         steps: Those of the plan to compute, with all that they need; None: every one.
+        page: Makes more texts, which may take a while: not of a study that was interrupted.
 
     Raises:
         InputError: The study cannot run here.
@@ -66,7 +68,7 @@ def run_study(
     store.root.mkdir(parents=True, exist_ok=True)
     log = BackgroundTracking(plan, store, tracking)
     chosen = plan.steps if steps is None else steps
-    status = "KILLED"
+    status, pages = "KILLED", dict[str, str]()
     try:
         if all(store.is_done(step) for step in chosen):
             outcome = Outcome(reused=list(chosen))
@@ -74,8 +76,9 @@ def run_study(
             with ProgressView(chosen, store, console) as view:
                 outcome = _compute(plan, chosen, store, [view, log, FailureNotes(store)])
         status = _status(plan, store, outcome)
+        pages |= page(plan, store)
     finally:
-        log.close(status, render(plan, store))
+        log.close(status, {**render(plan, store), **pages})
     return StudyRun(outcome, log.problem)
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +20,9 @@ ARTEFACTS = "mlflow-artefacts"
 """Folder beside a bare tracking database, for the artefacts of its runs."""
 
 SQLITE = "sqlite:///"
+
+ABOUT_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
+"""Tag by which the dashboard opens an experiment on its runs, not on traces of language models."""
 
 METRICS_PER_CALL, PARAMS_PER_CALL = 1000, 100
 """MLflow's own limits for one batch."""
@@ -70,7 +73,7 @@ class MlflowRuns:
         if found is not None:
             return str(found.experiment_id)
         try:
-            return str(self.client.create_experiment(name, artifact_location=self._artefacts(uri)))
+            return str(self.client.create_experiment(name, self._artefacts(uri), ABOUT_TRAINING))
         except MlflowException:
             # Another driver was faster, or this one's first request was answered too late.
             found = self.client.get_experiment_by_name(name)
@@ -135,6 +138,18 @@ class MlflowRuns:
             self.client.log_batch(run, params=new[start : start + PARAMS_PER_CALL])
         for start in range(0, len(metrics), METRICS_PER_CALL):
             self.client.log_batch(run, metrics=metrics[start : start + METRICS_PER_CALL])
+
+    def history(self, run: str, names: Iterable[str]) -> set[tuple[str, int, float]]:
+        """Name, step and value of all measurements of these names that the run has had since
+        before this object was made.
+        """
+        had = next((one.data.metrics for one in self.found.values() if one.info.run_id == run), {})
+        return {
+            (name, int(one.step), float(one.value))
+            for name in names
+            if name in had
+            for one in self.client.get_metric_history(run, name)
+        }
 
 
 def _age(run: Run) -> tuple[int, str]:

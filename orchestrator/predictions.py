@@ -118,7 +118,7 @@ def _read_language(specs: Iterable[RunSpec], language: str, store: StepStore) ->
     if not done:
         return None
     gold = read_gold(next(iter(done.values())), store)
-    return TestSet(gold, {key: _read(step, gold, store) for key, step in done.items()})
+    return TestSet(gold, {key: read_tested(step, gold, store) for key, step in done.items()})
 
 
 def read_gold(evaluation: EvaluateStep, store: StepStore) -> GoldSet:
@@ -134,7 +134,12 @@ def read_gold(evaluation: EvaluateStep, store: StepStore) -> GoldSet:
     return GoldSet(evaluation.language, labels, arrays_of(corpus.sentences, labels), unit)
 
 
-def _read(evaluation: EvaluateStep, gold: GoldSet, store: StepStore) -> Tested:
+def read_tested(evaluation: EvaluateStep, gold: GoldSet, store: StepStore) -> Tested:
+    """What a finished test predicted, counted.
+
+    Raises:
+        InputError: Its predictions are not for this test set.
+    """
     path = store.folder(evaluation) / PREDICTIONS
     try:
         return count_test(gold, read_span_arrays(path, gold.labels))

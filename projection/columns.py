@@ -117,28 +117,49 @@ def read_blocks(path: Path, encoding: str = "utf-8", *, tag_column: int = -1) ->
             or the file has no rows at all.
     """
     blocks: list[Block] = []
-    rows: list[list[str]] = []
-    width = 0
-    text = read_text(path, encoding)
-    for number, line in enumerate(_lines_and_end(text), start=1):
-        if line:
-            row = _split_row(path, number, line, width)
-            width = len(row)
-            rows.append(row)
-        elif rows:
-            first = number - len(rows)
-            tags = tuple(row[tag_column] for row in rows)
-            blocks.append(Block(first, tuple(row[0] for row in rows), tags))
-            rows = []
+    first, width = 1, 0
+    for part in read_text(path, encoding).split("\n\n"):
+        if (regular := _regular_block(part, first, width, tag_column)) is not None:
+            blocks.append(regular)
+        else:
+            for start, rows in _rows(path, part, first, width):
+                width = len(rows[0])
+                tags = tuple(row[tag_column] for row in rows)
+                blocks.append(Block(start, tuple(row[0] for row in rows), tags))
+        first += part.count("\n") + 2
     if not blocks:
         raise InputError(f"{path}: expected rows 'word ... tag', got an empty file")
     return blocks
 
 
-def _lines_and_end(text: str) -> Iterator[str]:
-    for line in text.split("\n"):
-        yield line.strip(" \t\r")
-    yield ""
+def _regular_block(part: str, first: int, width: int, tag_column: int) -> Block | None:
+    """The one block of ``part`` if its rows are ``width`` words with one tab or one space between,
+    else None.
+
+    Nearly all blocks of nearly all files are, and rows are read ten times as fast at once as one by
+    one. Whether they are is seen by putting them together again.
+    """
+    if not -width <= tag_column < width:
+        return None
+    words, between = part.split(), "\t" if "\t" in part else " "
+    rows = zip(*[iter(words)] * width, strict=False)
+    if not words or "\n".join(map(between.join, rows)) != part.strip("\n"):
+        return None
+    blank = len(part) - len(part.lstrip("\n"))
+    return Block(first + blank, tuple(words[::width]), tuple(words[tag_column % width :: width]))
+
+
+def _rows(path: Path, part: str, first: int, width: int) -> Iterator[tuple[int, list[list[str]]]]:
+    """Number of the first line, and rows, of every block in the lines of ``part``."""
+    rows: list[list[str]] = []
+    for number, line in enumerate((*part.split("\n"), ""), start=first):
+        if stripped := line.strip(" \t\r"):
+            row = _split_row(path, number, stripped, width)
+            width = len(row)
+            rows.append(row)
+        elif rows:
+            yield number - len(rows), rows
+            rows = []
 
 
 def _split_row(path: Path, number: int, line: str, width: int) -> list[str]:

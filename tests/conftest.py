@@ -16,6 +16,7 @@ from tests.tiny import build_tiny_bert, build_tiny_xlmr
 
 if TYPE_CHECKING:
     from tests.finished import MadeUp
+    from tests.tracked import Tracked
 
 DATA_VARIABLE = "XLWARM_DATA"
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -94,3 +95,11 @@ def made_up(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> "MadeU
     from tests.finished import make_up
 
     return make_up(tmp_path_factory.mktemp("made-up"), tiny_bert)
+
+
+@pytest.fixture(scope="session")
+def tracked(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> "Tracked":
+    """A study of three strategies that was trained and logged."""
+    from tests.tracked import track
+
+    return track(tmp_path_factory.mktemp("tracked"), tiny_bert)

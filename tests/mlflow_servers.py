@@ -1,4 +1,4 @@
-"""MLflow servers for tests: started, killed, started again on the same data."""
+"""Servers for tests: started, killed, started again on the same data."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from urllib.error import URLError
@@ -23,33 +23,35 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-class MlflowServer:
-    """A server on ``backend`` with its artefacts in ``folder``; its address stays the same."""
+class Server:
+    """A process that answers at ``/health``; its address stays the same.
+
+    Args:
+        command: Starts it.
+        folder: It runs there, and leaves its log there.
+        port: On which it listens.
+        environment: Beside that of the test.
+    """
 
     def __init__(
         self,
+        command: Sequence[str],
         folder: Path,
-        backend: str | None = None,
-        options: tuple[str, ...] = (),
+        port: int,
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.folder = folder
-        self.port = free_port()
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self._backend = backend or f"sqlite:///{folder / 'server.db'}"
-        self._options, self._environment = options, environment
+        self.uri = f"http://127.0.0.1:{port}"
+        self._command, self._environment = command, environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        where = ("--backend-store-uri", self._backend, "--host", "127.0.0.1")
-        artefacts = ("--artifacts-destination", str(self.folder / "artefacts"))
-        command = [sys.executable, "-m", "mlflow", "server", *where, *artefacts, *self._options]
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "--port", str(self.port), "--workers", "1"],
+                self._command,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **NO_JOBS, **self._environment},
+                env={**os.environ, **self._environment},
                 cwd=self.folder,
                 start_new_session=True,
             )
@@ -72,3 +74,21 @@ class MlflowServer:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+
+class MlflowServer(Server):
+    """A tracking server on ``backend`` with its artefacts in ``folder``."""
+
+    def __init__(
+        self,
+        folder: Path,
+        backend: str | None = None,
+        options: tuple[str, ...] = (),
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        port = free_port()
+        where = ("--backend-store-uri", backend or f"sqlite:///{folder / 'server.db'}")
+        artefacts = ("--artifacts-destination", str(folder / "artefacts"))
+        command = [sys.executable, "-m", "mlflow", "server", *where, *artefacts, *options]
+        command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+        super().__init__(command, folder, port, {**NO_JOBS, **environment})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projection.columns import read_columns, write_columns
+from projection.columns import Block, read_blocks, read_columns, write_columns
 from projection.errors import InputError
 from projection.jsonl import read_sentences, write_sentences
 from projection.records import Sentence, Span
@@ -175,3 +175,33 @@ def test_json_lines_give_back_the_sentences(tmp_path_factory, written, word):
     write_sentences([*written, odd], path)
     assert read_sentences(path) == [*written, odd]
     assert len(path.read_bytes().splitlines()) == len(written) + 1
+
+
+REGULAR = "\nz\tO\n\na\tO\nb\tB-X\nc\tI-X\n\n\n\nd\tO\ne\tO"
+"""Eleven lines, blocks from 2, 4 and 10 on."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        REGULAR,
+        REGULAR.replace("\t", " "),
+        REGULAR.replace("\t", "  "),
+        REGULAR.replace("\n", " \n"),
+        REGULAR.replace("\n", "\r\n"),
+        REGULAR.replace("b\t", "b "),
+    ],
+    ids=["tabs", "spaces", "wide", "trailing", "returns", "mixed"],
+)
+def test_blocks_and_their_lines_are_the_same_however_regular_the_file_is(file, text):
+    path = file(text)
+    assert read_blocks(path) == [
+        Block(2, ("z",), ("O",)),
+        Block(4, ("a", "b", "c"), ("O", "B-X", "I-X")),
+        Block(10, ("d", "e"), ("O", "O")),
+    ]
+    assert [block.tags for block in read_blocks(path, tag_column=0)] == [
+        ("z",),
+        ("a", "b", "c"),
+        ("d", "e"),
+    ]

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from mlflow import MlflowClient
 
+from experiments import run as run_module
 from experiments.models import export, predict
 from experiments.sync import sync
 from orchestrator.execute import run_steps
@@ -186,11 +187,55 @@ def test_a_folder_that_is_no_export_is_refused(tiny_bert: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("way", ["sync", "run", "export"])
+def test_three_commands_register_a_model_and_none_does_it_twice(
+    way: str, study: Path, store: StepStore, uri: str, tmp_path: Path
+) -> None:
+    where = ("--store", store.root, "--tracking", uri, "--register")
+    shown = {
+        "sync": lambda: call(sync, study, *where),
+        "run": lambda: call(run_module.run, study, *where),
+        "export": lambda: call(
+            export, "mtl-ws-seed1", "--study", study, "--to", tmp_path / "to", *where
+        ),
+    }[way]()
+    assert "registered tiny-mtl-ws: best = v1, seed-1 = v1\n" in shown.stdout
+    client = MlflowClient(tracking_uri=uri)
+    assert len(client.search_model_versions("name = 'tiny-mtl-ws'")) == 1
+    if way != "export":
+        (about,) = client.search_runs([plan_experiment(client)], "tags.`xlwarm.kind` = 'study'")
+        assert "report.html" in [one.path for one in client.list_artifacts(about.info.run_id)]
+
+
+def plan_experiment(client: MlflowClient) -> str:
+    found = client.get_experiment_by_name("tiny")
+    assert found is not None
+    return str(found.experiment_id)
+
+
+def test_export_registers_only_what_a_study_names_and_mlflow_shows(
+    study: Path, plan: Plan, store: StepStore, tmp_path: Path
+) -> None:
+    (spec,) = plan.specs
+    where = ("--to", tmp_path / "to", "--store", store.root, "--register")
+    with pytest.raises(InputError, match="--register needs --study"):
+        call(export, spec.model.fingerprint[:8], *where)
+    empty = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    with pytest.raises(InputError, match="has no run of mtl-ws-seed1 to register it with"):
+        call(export, spec.name, "--study", study, "--tracking", empty, *where)
+
+
+def test_a_registry_that_is_away_costs_a_run_nothing(
+    plan: Plan, store: StepStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_module.register_models(plan, store, "http://127.0.0.1:9")
+    assert "`xlwarm sync --register` with the same study" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_a_registered_model_is_found_by_alias_tags_as_xlwarm_does_and_is_there_once(
     study: Path, plan: Plan, store: StepStore, uri: str, exported: Path
 ) -> None:
-    shown = call(sync, study, "--store", store.root, "--tracking", uri, "--register")
-    assert shown.stdout == "registered tiny-mtl-ws: best = v1, seed-1 = v1\n"
     call(sync, study, "--store", store.root, "--tracking", uri, "--register")
     client = MlflowClient(tracking_uri=uri)
     (version,) = client.search_model_versions("name = 'tiny-mtl-ws'")

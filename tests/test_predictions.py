@@ -8,6 +8,7 @@ import pytest
 from orchestrator.predictions import GoldSet, count_test, read_predictions
 from orchestrator.steps.evaluate import PREDICTIONS, EvaluateStep
 from orchestrator.store import StepStore
+from orchestrator.tracking.mistakes import as_files
 from projection.errors import InputError
 from projection.records import Sentence, Span
 from projection.span_arrays import SpanArrays, arrays_of
@@ -19,6 +20,27 @@ LABELS = ("A0", "A1")
 def spans(*sentences: list[Span]) -> SpanArrays:
     words = ("a", "b", "c")
     return arrays_of([Sentence("", "es", words, tuple(one)) for one in sentences], LABELS)
+
+
+def test_mistakes_of_a_test_as_files() -> None:
+    place, name = Span(0, 2, "A0"), Span(2, 3, "A1")
+    gold = GoldSet("es", LABELS, spans([place, name], [name], []), np.array([0, 1, 2]))
+    short, other, nothing = Span(0, 1, "A0"), Span(2, 3, "A0"), Span(0, 1, "A1")
+    files = as_files(LABELS, count_test(gold, spans([short, name], [other], [nothing])))
+    assert files["confusion.csv"].splitlines() == [
+        "gold,A0,A1,missed",
+        "A0,1,0,0",
+        "A1,1,1,0",
+        "spurious,0,1,0",
+    ]
+    rows = [line.split(",") for line in files["errors.csv"].splitlines()]
+    assert {name: int(spans) for name, spans in rows[1:] if spans != "0"} == {
+        "right": 1,
+        "wrong boundary": 1,
+        "wrong label": 1,
+        "spurious": 1,
+        "boundary too short": 1,
+    }
 
 
 def test_predicates_of_one_surface_sentence_are_one_unit() -> None:

@@ -1,16 +1,14 @@
-"""The report as a page and as a LaTeX document: whole, safe, and right in a real browser."""
+"""The report as a page and as a LaTeX document: whole and safe (in a browser: test_browser.py)."""
 
-import json
 import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from experiments.report import FORMATS
+from experiments.report import FORMATS, logged_page
 from experiments.reports.evidence import Evidence
 from tests.finished import MadeUp, reported
 
@@ -55,6 +53,16 @@ def test_the_page_needs_nothing_but_itself(page: str) -> None:
     assert "#123456" not in page
 
 
+def test_the_page_is_put_beside_a_study_in_mlflow_and_costs_nothing_if_it_cannot_be_made(
+    made_up: MadeUp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make = logged_page("xlwarm run study.yaml")
+    assert make(made_up.plan, made_up.half)["report.html"].startswith("<!doctype html>")
+    monkeypatch.setattr("experiments.report.FORMATS", {})
+    assert make(made_up.plan, made_up.half) == {}
+    assert "no report.html for MLflow (KeyError" in capsys.readouterr().err
+
+
 def test_names_of_a_study_are_no_markup_in_the_page(made_up: MadeUp) -> None:
     hostile = Evidence(made_up.plan, made_up.done, "xlwarm run '<script>alert(1)</script>'")
     assert "<script>alert" not in FORMATS["html"](hostile)
@@ -62,48 +70,6 @@ def test_names_of_a_study_are_no_markup_in_the_page(made_up: MadeUp) -> None:
 
 def test_a_report_made_again_is_the_same(page: str, made_up: MadeUp) -> None:
     assert reported(made_up.file, made_up.done, "--format", "html").stdout == page
-
-
-LOOK = """<script>
-const tables = [...document.querySelectorAll("table")];
-const table = tables.find((one) => one.tHead.textContent.includes("avg"));
-const [headings] = table.tHead.rows;
-const column = [...headings.cells].findIndex((one) => one.textContent === "avg");
-const values = () => [...table.tBodies[0].rows].map((row) => +row.cells[column].dataset.value);
-const press = () => { headings.cells[column].firstChild.click(); return values(); };
-const height = (one) => one.getBoundingClientRect().height;
-document.body.dataset.seen = JSON.stringify({
-  falling: press(),
-  rising: press(),
-  drawings: [...document.querySelectorAll("svg")].map(height),
-  window: innerWidth,
-  page: document.documentElement.scrollWidth,
-});
-</script>"""
-
-
-@pytest.mark.slow
-def test_in_a_browser_tables_sort_drawings_are_there_and_a_phone_is_wide_enough(
-    page: str, tmp_path: Path
-) -> None:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("no chromium")
-    path = tmp_path / "report.html"
-    path.write_text(page.replace("</body>", f"{LOOK}</body>"))
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
-    options += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=390,800", "--dump-dom"]
-    shown = subprocess.run(
-        [chromium, *options, path.as_uri()], capture_output=True, text=True, check=True, timeout=120
-    )
-    assert "CONSOLE" not in shown.stderr
-    found = re.search(r'data-seen="([^"]*)"', shown.stdout)
-    assert found
-    seen = json.loads(found[1].replace("&quot;", '"'))
-    assert all(one >= other for one, other in pairwise(seen["falling"]))
-    assert seen["rising"] == seen["falling"][::-1]
-    assert all(height > 50 for height in seen["drawings"])
-    assert seen["page"] <= seen["window"] <= 500
 
 
 def test_the_latex_document_compiles(tmp_path: Path, made_up: MadeUp) -> None:

@@ -14,43 +14,31 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from experiments.tables import logged_tables
-from orchestrator.execute import run_steps
-from orchestrator.local import InProcessLauncher
 from orchestrator.logged import logged_results
-from orchestrator.plan import Plan, make_plan
+from orchestrator.plan import Plan
 from orchestrator.results import cells, results
 from orchestrator.steps.project import AUDIT, AUDIT_PAGE, COUNTS
 from orchestrator.store import StepStore
-from orchestrator.study_file import read_study
 from orchestrator.tracking import BackgroundTracking, Tracker
 from orchestrator.tracking.bundle import log_bundle, write_bundle
 from projection.errors import InputError
-from tests.studies import write_study
-
-STRATEGIES = ["zero-shot", "target-only", "mtl-ws"]
+from tests.tracked import STRATEGIES, TARGETS, Tracked
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Plan:
-    folder = tmp_path_factory.mktemp("study")
-    study = write_study(folder, tiny_bert, strategies=STRATEGIES, targets=["es", "de"])
-    return make_plan(read_study(study))
+def plan(tracked: Tracked) -> Plan:
+    return tracked.plan
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> StepStore:
-    return StepStore(tmp_path_factory.mktemp("store"))
+def store(tracked: Tracked) -> StepStore:
+    return tracked.store
 
 
 @pytest.fixture(scope="module")
-def uri(plan: Plan, store: StepStore) -> str:
+def uri(tracked: Tracked) -> str:
     """A tracking database that watched the study while it ran."""
-    uri = f"sqlite:///{store.root / 'mlflow.db'}"
-    tracking = BackgroundTracking(plan, store, uri)
-    run_steps(plan.steps, store, InProcessLauncher(store.root), [tracking])
-    tracking.close("FINISHED", logged_tables(plan, store))
-    assert tracking.problem is None
-    return uri
+    return tracked.uri
 
 
 def _renamed(plan: Plan, name: str) -> Plan:
@@ -105,7 +93,7 @@ def test_every_strategy_language_and_seed_has_exactly_one_result_run(uri: str) -
     cells = Counter(
         (one["xlwarm.strategy"], one["xlwarm.language"], one["xlwarm.seed"]) for one in tags
     )
-    assert set(cells) == {(s, language, "1") for s in STRATEGIES for language in ("es", "de")}
+    assert set(cells) == {(s, language, "1") for s in STRATEGIES for language in TARGETS}
     assert set(cells.values()) == {1}
 
 
@@ -141,6 +129,7 @@ def test_artefacts_lie_in_the_store_and_not_in_the_working_directory(
     assert study.info.artifact_uri.startswith(store.root.as_uri())
     names = {path.name for path in store.root.glob("mlflow-artefacts/**/*") if path.is_file()}
     assert {"report.txt", "report.md", "predictions.conll"} <= names
+    assert {"errors.csv", "confusion.csv"} <= names
 
 
 def test_the_audit_of_every_language_is_an_artefact_of_the_study(

@@ -1,8 +1,8 @@
 """Logging beside a running study."""
 
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -10,8 +10,9 @@ from typing import Any, Generic, TypeVar
 from orchestrator.execute import Failure
 from orchestrator.fingerprints import Json
 from orchestrator.plan import Plan, RunSpec
-from orchestrator.steps.base import Step
+from orchestrator.steps.base import Every, Step
 from orchestrator.store import StepStore
+from orchestrator.tracking.curves import live_points
 from orchestrator.tracking.tracker import Tracker
 
 RETRY_SECONDS = 60.0
@@ -19,6 +20,9 @@ RETRY_SECONDS = 60.0
 
 SAMPLE_SECONDS = 30.0
 """Between two measurements of the driver's machine."""
+
+LIVE_SECONDS = 10.0
+"""Between two looks at how models do that train."""
 
 
 Log = TypeVar("Log")
@@ -39,9 +43,9 @@ class Background(Generic[Log]):
         self._log: Log | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
 
-    def submit(self, act: Callable[[], None]) -> None:
+    def submit(self, act: Callable[[], None]) -> Future[None]:
         """Let the thread do ``act`` after all that came before."""
-        self._thread.submit(act)
+        return self._thread.submit(act)
 
     def attempt(self, act: Callable[[Log], None]) -> None:
         """In the thread: do ``act``, unless there is a problem; if it fails, there is one."""
@@ -75,10 +79,13 @@ class BackgroundTracking:
     """
 
     def __init__(self, plan: Plan, store: StepStore, uri: str) -> None:
-        self._plan, self._uri = plan, uri
+        self._plan, self._store, self._uri = plan, store, uri
         self._log = Background(partial(Tracker, plan, store, uri))
         self._monitor: Any = None
         self._waiting: list[RunSpec] = []
+        self._begun: dict[str, int] = {}
+        self._due = Every(LIVE_SECONDS)
+        self._curves: Future[None] | None = None
         self._log.submit(self._open)
 
     @property
@@ -87,7 +94,8 @@ class BackgroundTracking:
         return self._log.problem
 
     def started(self, step: Step) -> None:
-        """Nothing to log yet."""
+        """Remember when."""
+        self._begun[step.fingerprint] = _now()
 
     def finished(self, step: Step) -> None:
         """Log the models that the step belongs to."""
@@ -102,7 +110,26 @@ class BackgroundTracking:
         """The parent run's status says so in the end."""
 
     def tick(self, states: Mapping[str, Mapping[str, Json]]) -> None:
-        """Nothing to log."""
+        """Log the curves of models that train, as far as they have grown."""
+        training = [
+            (spec, states[spec.model.fingerprint])
+            for spec in self._plan.specs
+            if spec.model.fingerprint in states
+        ]
+        busy = self._curves is not None and not self._curves.done()
+        if training and not busy and self._due():
+            self._curves = self._log.submit(partial(self._note_training, training, _now()))
+
+    def _note_training(
+        self, training: Sequence[tuple[RunSpec, Mapping[str, Json]]], when: int
+    ) -> None:
+        for spec, state in training:
+            if not self._store.is_done(spec.model):
+                begun = self._begun.get(spec.model.fingerprint, when)
+                points = list(live_points(state, when))
+                self._log.attempt(
+                    partial(Tracker.log_training, spec=spec, started=begun, points=points)
+                )
 
     def close(self, status: str, texts: Mapping[str, str]) -> None:
         """Wait for what is being logged, log what is missing, close the runs of the study."""
@@ -132,6 +159,11 @@ class BackgroundTracking:
         if self._monitor is not None:
             with suppress(Exception):
                 self._monitor.finish()
+
+
+def _now() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 def _monitor(run: str, uri: str) -> Any:

@@ -6,9 +6,9 @@ development set. Test scores choose nothing.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from orchestrator.plan import Plan, RunSpec
 from orchestrator.store import StepStore
 from orchestrator.tracking.names import common_tags
 from orchestrator.trained import TrainedModel
+from projection.errors import InputError
 from projection.inputs import Input
 from trainers.strategies import strategy
 
@@ -32,24 +33,39 @@ CODE = Path(__file__).with_name("registered_model.py")
 NEEDED = ("mlflow", "numpy", "pandas", "torch", "transformers")
 
 
-def register_study(plan: Plan, store: StepStore, uri: str) -> Iterator[str]:
-    """Log and register every finished model of a study, and set the aliases; yields their names.
+def register_study(
+    plan: Plan, store: StepStore, uri: str, chosen: Collection[RunSpec] | None = None
+) -> Iterator[str]:
+    """Log and register finished models of a study, and set the aliases; yields their names.
 
-    What is registered already is not logged again. The runs of the models must have been logged.
+    What is registered already is not logged again. ``best`` is the best of those registered.
+
+    Args:
+        plan: Of the study.
+        store: Where its models are.
+        uri: Of MLflow.
+        chosen: Models to register; None for all.
+
+    Raises:
+        InputError: MLflow has no run of a model.
     """
     runs = MlflowRuns(plan.study.name, store, uri, common_tags(plan.study))
-    done = [spec for spec in plan.specs if store.is_done(spec.model)]
-    versions: dict[str, list[tuple[RunSpec, ModelVersion]]] = {}
-    for spec in done:
-        name = f"{plan.study.name}-{spec.strategy}"
-        found = _registered(runs.client, name, spec.fingerprint)
-        model = TrainedModel(store, spec.model.fingerprint, plan.study.name, spec)
-        versions.setdefault(name, []).append((spec, found or _register(runs, model, name, uri)))
-    for name, registered in versions.items():
+    wanted = plan.specs if chosen is None else chosen
+    for each in dict.fromkeys(spec.strategy for spec in wanted):
+        name = f"{plan.study.name}-{each}"
+        registered: list[tuple[RunSpec, ModelVersion]] = []
+        for spec in plan.specs:
+            if spec.strategy == each and store.is_done(spec.model):
+                found = _registered(runs.client, name, spec.fingerprint)
+                if found is None and spec in wanted:
+                    model = TrainedModel(store, spec.model.fingerprint, plan.study.name, spec)
+                    found = _register(runs, model, name, uri)
+                registered += [(spec, found)] if found else []
         aliases = dict(_aliases(registered, store))
-        for alias, chosen in aliases.items():
-            runs.client.set_registered_model_alias(name, alias, chosen.version)
-        yield f"{name}: {', '.join(f'{a} = v{v.version}' for a, v in sorted(aliases.items()))}"
+        for alias, version in aliases.items():
+            runs.client.set_registered_model_alias(name, alias, version.version)
+        if aliases:
+            yield f"{name}: {', '.join(f'{a} = v{v.version}' for a, v in sorted(aliases.items()))}"
 
 
 def _aliases(
@@ -77,6 +93,11 @@ def _register(runs: MlflowRuns, model: TrainedModel, name: str, uri: str) -> Mod
     from mlflow.models import Model
 
     assert model.spec is not None
+    if ("model", model.spec.fingerprint) not in runs.found:
+        raise InputError(
+            f"{uri} has no run of {model.name} to register it with; `xlwarm sync` with the same "
+            "study logs it"
+        )
     tags = {FINGERPRINT: model.spec.fingerprint, "xlwarm.step": model.fingerprint}
     with TemporaryDirectory(prefix="xlwarm-model-") as work, tracking_at(uri):
         folder = Path(work) / model.name
@@ -92,7 +113,9 @@ def _register(runs: MlflowRuns, model: TrainedModel, name: str, uri: str) -> Mod
             artifacts={"model": str(folder)},
             signature=_signature(inputs),
             input_example=_example(inputs),
-            pip_requirements=[f"{one}=={version(one).partition('+')[0]}" for one in NEEDED],
+            pip_requirements=[
+                f"{one}=={metadata.version(one).partition('+')[0]}" for one in NEEDED
+            ],
         )
     found = runs.client.get_model_version(name, str(logged.registered_model_version))
     for key, value in tags.items():

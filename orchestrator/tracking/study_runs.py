@@ -2,12 +2,13 @@
 one for each mean over seeds, under a model one for each language (DESIGN §7)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.fingerprints import fingerprint
 from orchestrator.plan import Plan, RunSpec
+from orchestrator.predictions import GoldSet
 from orchestrator.results import (
     RunResult,
     cells,
@@ -27,7 +28,9 @@ from orchestrator.tracking.content import (
     RunContent,
     RunKey,
 )
+from orchestrator.tracking.curves import DEV_CURVE, TRAIN_LOSS
 from orchestrator.tracking.lineage import model_datasets, test_dataset
+from orchestrator.tracking.mistakes import mistake_tables
 from orchestrator.tracking.names import flat_names, model_note, settings_of, study_note
 
 
@@ -42,6 +45,8 @@ class StudyRuns:
 
     plan: Plan
     store: StepStore
+    _gold: dict[str, GoldSet] = field(default_factory=dict, repr=False, compare=False)
+    """Test sets by language, as far as they were needed."""
 
     @property
     def parent(self) -> RunKey:
@@ -111,35 +116,51 @@ class StudyRuns:
         if not store.is_done(spec.model):
             return
         record = store.record(spec.model)
-        tags = {"xlwarm.strategy": spec.strategy, "xlwarm.seed": str(spec.seed)}
         tested = [store.record(one) for one in spec.evaluations if store.is_done(one)]
         complete = len(tested) == len(spec.evaluations)
-        model = RunContent(
-            kind="model",
-            fingerprint=spec.fingerprint,
-            name=spec.name,
-            parent=self.parent,
+        model = replace(
+            self.training(spec, _milliseconds(record["started"])),
             status=FINISHED if complete else RUNNING,
-            started=_milliseconds(record["started"]),
             ended=max(ended(one) for one in [record, *tested]) if complete else None,
-            tags=tags | {"xlwarm.step": spec.model.fingerprint},
-            params=self._params(spec),
             points=tuple(self._curves(spec, record)),
-            datasets=tuple(model_datasets(spec, store)),
-            note=model_note(spec),
         )
         yield model
         for result in spec_results(spec, store, record["outputs"]["dev_f1"]):
             yield self._result(spec, result, model)
+
+    def undone(self) -> Iterator[RunSpec]:
+        """Models that are not done."""
+        return (spec for spec in self.plan.specs if not self.store.is_done(spec.model))
+
+    def training(self, spec: RunSpec, started: int) -> RunContent:
+        """A model that trains, without its curves.
+
+        Args:
+            spec: Whose training has begun, so that all that it needs is done.
+            started: When it did, in milliseconds since 1970.
+        """
+        tags = {"xlwarm.strategy": spec.strategy, "xlwarm.seed": str(spec.seed)}
+        return RunContent(
+            kind="model",
+            fingerprint=spec.fingerprint,
+            name=spec.name,
+            parent=self.parent,
+            status=RUNNING,
+            started=started,
+            tags=tags | {"xlwarm.step": spec.model.fingerprint},
+            params=self._params(spec),
+            datasets=tuple(model_datasets(spec, self.store)),
+            note=model_note(spec),
+        )
 
     def _curves(self, spec: RunSpec, record: Mapping[str, Any]) -> Iterator[Point]:
         when, outputs = ended(record), record["outputs"]
         yield Point("dev_f1", outputs["dev_f1"], when, outputs["best_step"])
         yield Point("train_seconds", record["seconds"], when)
         for point in training_curve(spec, self.store):
-            yield Point("train_loss", point["loss"], when, point["step"])
+            yield Point(TRAIN_LOSS, point["loss"], when, point["step"])
             if point["dev_f1"] is not None:
-                yield Point("dev_f1_by_step", point["dev_f1"], when, point["step"])
+                yield Point(DEV_CURVE, point["dev_f1"], when, point["step"])
         if spec.model.warmup:
             for z, report in enumerate(warmup_rounds(spec.model.warmup, self.store), start=1):
                 for language, loss in report["losses"].items():
@@ -185,6 +206,7 @@ class StudyRuns:
             points=tuple(Point(name, value, ended(record)) for name, value in scores.items()),
             datasets=(test_dataset(evaluation),),
             artefacts=(Artefact(self.store.folder(evaluation) / PREDICTIONS),),
+            texts=mistake_tables(evaluation, self.store, self._gold),
         )
 
     def aggregates(self) -> Iterator[RunContent]:

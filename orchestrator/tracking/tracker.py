@@ -2,14 +2,14 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import psutil
 
 from orchestrator.mlflow_runs import MlflowRuns
 from orchestrator.plan import Plan, RunSpec
 from orchestrator.store import StepStore
-from orchestrator.tracking.content import KILLED, RUNNING
+from orchestrator.tracking.content import KILLED, RUNNING, Point
 from orchestrator.tracking.names import common_tags
 from orchestrator.tracking.study_runs import StudyRuns
 from orchestrator.tracking.writer import RunWriter
@@ -33,6 +33,7 @@ class Tracker:
         self.runs = MlflowRuns(plan.study.name, store, uri, common_tags(plan.study))
         """Of the study's experiment."""
         self._writer = RunWriter(self.runs)
+        self._training: set[str] = set()
 
     def start(self) -> str:
         """Open the study's run; returns its id. Close what dead drivers left open."""
@@ -56,6 +57,21 @@ class Tracker:
             if run.info.status == RUNNING and dead & {run.info.run_id, under}:
                 self.runs.client.set_terminated(run.info.run_id, KILLED)
 
+    def log_training(self, spec: RunSpec, started: int, points: Iterable[Point]) -> None:
+        """Show how a model does that still trains.
+
+        Args:
+            spec: The model.
+            started: When its training began, in milliseconds since 1970.
+            points: Of its curves so far; those that are shown already are left out.
+        """
+        content = self._content.training(spec, started)
+        run = self._writer.write(content)
+        if spec.fingerprint not in self._training:
+            self._training.add(spec.fingerprint)
+            self.runs.client.update_run(run, status=RUNNING)  # an attempt before may have ended it
+        self._writer.add(run, points)
+
     def log_spec(self, spec: RunSpec) -> None:
         """Log a finished model, and those of its evaluations that are done."""
         for content in self._content.of_spec(spec):
@@ -68,6 +84,15 @@ class Tracker:
         """
         for content in self._content.all(status, texts):
             self._writer.write(content)
+        self._end_training(status)
+
+    def _end_training(self, status: str) -> None:
+        """End what shows a model that is not done: neither here nor by a driver before."""
+        for spec in self._content.undone():
+            key = ("model", spec.fingerprint)
+            before = self.runs.found.get(key)
+            if spec.fingerprint in self._training or (before and before.info.status == RUNNING):
+                self.runs.client.set_terminated(self.runs.run(*key, spec.name), status)
 
 
 def _is_dead(driver: str) -> bool:

@@ -9,7 +9,8 @@ from mlflow.entities import DatasetInput, InputTag, Metric
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
 
 from orchestrator.mlflow_runs import MlflowRuns
-from orchestrator.tracking.content import RUNNING, DatasetUse, RunContent
+from orchestrator.tracking.content import RUNNING, DatasetUse, Point, RunContent
+from orchestrator.tracking.curves import LIVE
 
 LOGGED = "xlwarm.logged"
 """Tag with the digest of what a run shows; set last, so that half a run is logged again."""
@@ -24,6 +25,7 @@ class RunWriter:
 
     def __init__(self, runs: MlflowRuns) -> None:
         self.runs = runs
+        self._shown: dict[str, set[tuple[str, int, float]]] = {}
         self._logged = {
             run.info.run_id: run.data.tags.get(LOGGED, "") for run in runs.found.values()
         }
@@ -44,10 +46,27 @@ class RunWriter:
             self._logged[run] = content.digest
         return run
 
+    def add(self, run: str, points: Iterable[Point]) -> None:
+        """Log those of ``points``, all of names in ``LIVE``, that the run with this id lacks."""
+        self.runs.write(run, self._new(run, points), {}, {})
+
+    def _new(self, run: str, points: Iterable[Point]) -> list[Metric]:
+        """Of live points, those that the run does not show yet, whenever they were made."""
+        if run not in self._shown:
+            self._shown[run] = self.runs.history(run, LIVE)
+        shown, new = self._shown[run], []
+        for one in points:
+            key = (one.name, one.step, one.value)
+            if key not in shown:
+                new.append(Metric(one.name, one.value, one.when, one.step))
+            if one.name in LIVE:
+                shown.add(key)
+        return new
+
     def _fill(self, run: str, content: RunContent) -> None:
         client = self.runs.client
-        points = [Metric(one.name, one.value, one.when, one.step) for one in content.points]
         note = {MLFLOW_RUN_NOTE: content.note} if content.note else {}
+        points = self._new(run, content.points)
         self.runs.write(run, points, content.params, dict(content.tags) | note)
         if content.datasets:
             client.log_inputs(run, list(_inputs(content.datasets)))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from projection.errors import InputError
@@ -95,7 +96,8 @@ def unusable(source: Words, target: Words) -> Unusable | None:
 
 def is_copied(source: Words, target: Words) -> bool:
     """True if both sides are the same and have words that are no names, numbers or initials."""
-    return sum(map(_is_ordinary, source)) >= MIN_WORDS and _folded(source) == _folded(target)
+    # In this order: hardly any sentence is its own translation.
+    return _folded(source) == _folded(target) and sum(map(_is_ordinary, source)) >= MIN_WORDS
 
 
 def _is_ordinary(word: str) -> bool:
@@ -159,7 +161,9 @@ def language_of(words: Sequence[str], pair: LanguagePair) -> str | None:
     return codes.get(code) if count > MOSTLY * votes.total() else None
 
 
+@lru_cache(maxsize=2 * SAMPLES)
 def _classify(text: str) -> str:
+    """Remembered, because every target language comes with the same source."""
     import py3langid
 
     language: str = py3langid.classify(text)[0]

@@ -1,0 +1,49 @@
+"""A tiny study that was really trained, and a tracking database that watched it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from experiments.tables import logged_tables
+from orchestrator.execute import run_steps
+from orchestrator.local import InProcessLauncher
+from orchestrator.plan import Plan, make_plan
+from orchestrator.store import StepStore
+from orchestrator.study_file import read_study
+from orchestrator.tracking import BackgroundTracking
+from tests.studies import write_study
+
+STRATEGIES = ("zero-shot", "target-only", "mtl-ws")
+TARGETS = ("es", "de")
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A finished study in a store, and the URI of the database in which it was logged."""
+
+    plan: Plan
+    store: StepStore
+    uri: str
+
+    def page(self, kind: str, fingerprint: str) -> str:
+        """Where the dashboard shows the run of this kind and fingerprint."""
+        client = MlflowClient(tracking_uri=self.uri)
+        experiment = client.get_experiment_by_name(self.plan.study.name)
+        assert experiment is not None
+        which = f"tags.`xlwarm.kind` = '{kind}' and tags.`xlwarm.fingerprint` = '{fingerprint}'"
+        (run,) = client.search_runs([experiment.experiment_id], which)
+        return f"/#/experiments/{experiment.experiment_id}/runs/{run.info.run_id}"
+
+
+def track(folder: Path, backbone: Path) -> Tracked:
+    """Write the study into ``folder``, train it, and log it meanwhile as ``xlwarm run`` does."""
+    study = write_study(folder, backbone, strategies=list(STRATEGIES), targets=list(TARGETS))
+    plan, store = make_plan(read_study(study)), StepStore(folder / "store")
+    uri = f"sqlite:///{store.root / 'mlflow.db'}"
+    store.root.mkdir()
+    tracking = BackgroundTracking(plan, store, uri)
+    run_steps(plan.steps, store, InProcessLauncher(store.root), [tracking])
+    tracking.close("FINISHED", logged_tables(plan, store))
+    assert tracking.problem is None
+    return Tracked(plan, store, uri)
