@@ -48,8 +48,9 @@ class StudyData:
     def given_labels(self, language: str) -> Source | None:
         """The translation as a labelled corpus, where it came with labels of its own."""
         found = self._data.translation_of(language)
-        labelled = isinstance(found, FileSettings) and found.labelled
-        return self._source(found, language) if labelled else None
+        if isinstance(found, FileSettings) and found.labelled:
+            return self._source(found, language)
+        return None
 
     def links(self, language: str) -> InputFile | None:
         """Alignments that were made before."""

@@ -78,8 +78,10 @@ def merged(layers: Sequence[Layer]) -> dict[str, Any]:
         content.pop(NAME, None)
         for key, value in layer.content.items():
             below = content.get(key)
-            both = isinstance(below, dict) and isinstance(value, dict)
-            content[key] = deepcopy({**below, **value} if both else value)
+            if isinstance(below, dict) and isinstance(value, dict):
+                content[key] = deepcopy({**below, **value})
+            else:
+                content[key] = deepcopy(value)
         if DATA_ROOT in layer.content:
             content[DATA_ROOT] = str(layer.path.parent / str(layer.content[DATA_ROOT]))
     content.pop(BASE, None)

@@ -48,7 +48,7 @@ def tiny(path: Path, root: Path, checkpoints: Mapping[str, Path]) -> Study:
     study = whole(path)
     small = next(one for part, one in checkpoints.items() if part in study.backbone.name)
     overrides = [f"data_root={root}", f"backbone.name={small}", f"data.encoder={small}", *SHORT]
-    overrides += [f"training.select_after={2 if study.training.select_after else 0}"]
+    overrides += [f"training.select_after={1 if study.training.select_after else 0}"]
     if study.backbone.num_layers:
         overrides.append("backbone.num_layers=2")
     if study.training.lr_warmup:
@@ -71,8 +71,8 @@ SHORT = (
     "data.alignment.layer=2",
     "seeds=[1]",
     "training.learning_rate=0.01",
-    "training.steps=4",
-    "training.evaluate_every=2",
+    "training.steps=2",
+    "training.evaluate_every=1",
     "warmup.rounds=2",
     "warmup.steps=1",
 )
