@@ -36,5 +36,8 @@ def _markdown(path: Path) -> tuple[str, dict[str, bytes]]:
     notebook = nbformat.read(path, as_version=4)
     if os.environ.get("XLWARM_DOCS_RUN"):
         NotebookClient(notebook, resources={"metadata": {"path": str(path.parent)}}).execute()
+        for cell in (one for one in notebook.cells if one.cell_type == "code"):
+            results = [one for one in cell.outputs if one.output_type == "execute_result"]
+            cell.outputs = results  # without the progress view
     body, resources = MarkdownExporter().from_notebook_node(notebook)
     return body, dict(resources.get("outputs") or {})
