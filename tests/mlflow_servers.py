@@ -58,6 +58,7 @@ class Server:
         give_up = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > give_up:
+                self.kill()
                 raise RuntimeError((self.folder / "server.log").read_text()[-3000:])
             time.sleep(0.2)
 
