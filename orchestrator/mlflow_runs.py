@@ -21,9 +21,6 @@ ARTEFACTS = "mlflow-artefacts"
 
 SQLITE = "sqlite:///"
 
-ABOUT_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
-"""Tag by which the dashboard opens an experiment on its runs, not on traces of language models."""
-
 METRICS_PER_CALL, PARAMS_PER_CALL = 1000, 100
 """MLflow's own limits for one batch."""
 
@@ -73,7 +70,7 @@ class MlflowRuns:
         if found is not None:
             return str(found.experiment_id)
         try:
-            return str(self.client.create_experiment(name, self._artefacts(uri), ABOUT_TRAINING))
+            return str(self.client.create_experiment(name, artifact_location=self._artefacts(uri)))
         except MlflowException:
             # Another driver was faster, or this one's first request was answered too late.
             found = self.client.get_experiment_by_name(name)

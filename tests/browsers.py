@@ -81,10 +81,6 @@ class Browser:
         """What a CSS selector finds, in the order of the page."""
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
-    def link(self, text: str) -> WebElement:
-        """The link that reads ``text``."""
-        return self.driver.find_element(By.LINK_TEXT, text)
-
     def text(self) -> str:
         """All that is to be read."""
         return self.driver.find_element(By.TAG_NAME, "body").text

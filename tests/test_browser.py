@@ -114,10 +114,9 @@ def _run_names(browser: Browser) -> list[str]:
 
 
 def test_the_dashboard_opens_a_study_on_its_runs_nested_under_it(
-    browser: Browser, dashboard: str
+    browser: Browser, dashboard: str, tracked: Tracked
 ) -> None:
-    browser.open(f"{dashboard}/#/experiments")
-    browser.until(lambda: browser.link("tiny"), "the study among the experiments").click()
+    browser.open(f"{dashboard}{tracked.runs_page}")
     browser.until(lambda: _run_names(browser) == ["tiny"], "the run of the study alone")
     browser.until(lambda: browser.all(".ag-row button"), "a button that unfolds it")[0].click()
     browser.until(lambda: {"tiny", "mtl-ws-seed1"} < set(_run_names(browser)), "its models")

@@ -26,14 +26,24 @@ class Tracked:
     store: StepStore
     uri: str
 
+    @property
+    def experiment(self) -> str:
+        """Id of the study's experiment."""
+        found = MlflowClient(tracking_uri=self.uri).get_experiment_by_name(self.plan.study.name)
+        assert found is not None
+        return str(found.experiment_id)
+
+    @property
+    def runs_page(self) -> str:
+        """Where the dashboard lists the runs of the study, as of a model that is trained."""
+        return f"/#/experiments/{self.experiment}/runs?workflowType=machine_learning"
+
     def page(self, kind: str, fingerprint: str) -> str:
         """Where the dashboard shows the run of this kind and fingerprint."""
         client = MlflowClient(tracking_uri=self.uri)
-        experiment = client.get_experiment_by_name(self.plan.study.name)
-        assert experiment is not None
         which = f"tags.`xlwarm.kind` = '{kind}' and tags.`xlwarm.fingerprint` = '{fingerprint}'"
-        (run,) = client.search_runs([experiment.experiment_id], which)
-        return f"/#/experiments/{experiment.experiment_id}/runs/{run.info.run_id}"
+        (run,) = client.search_runs([self.experiment], which)
+        return f"/#/experiments/{self.experiment}/runs/{run.info.run_id}"
 
 
 def track(folder: Path, backbone: Path) -> Tracked:
