@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -12,12 +12,16 @@ from uuid import uuid4
 import ray
 from ray.exceptions import AuthenticationError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attempt
 
 from orchestrator.store import StepStore
 from projection.errors import InputError
 
 NAMESPACE = "xlwarm"
 """Of everything here that Ray knows by name."""
+
+STARTS, SLOW_START = 3, "timed out during startup"
+"""Attempts to start Ray here, and what Ray says when it took too long."""
 
 SHIPPED = ("projection", "trainers", "orchestrator")
 """Packages that a worker imports."""
@@ -38,7 +42,7 @@ def cluster(
             not, xlwarm must be installed on every node, in this very version.
 
     Raises:
-        InputError: Nobody answers at ``address``.
+        InputError: Nobody answers at ``address``, or this machine is too busy to start Ray.
     """
     settings: dict[str, Any] = {"log_to_driver": False, "namespace": NAMESPACE}
     if address is None:
@@ -49,7 +53,7 @@ def cluster(
             settings |= {"runtime_env": {"py_modules": [str(path) for path in code_folders()]}}
     try:
         with interrupts_later():
-            ray.init(**settings)
+            _init(settings)
     except (ConnectionError, ValueError, RuntimeError, AuthenticationError) as error:
         raise InputError(f"no Ray cluster at {address}: {error}") from None
     try:
@@ -57,6 +61,22 @@ def cluster(
     finally:
         with interrupts_later():
             ray.shutdown()
+
+
+def _init(settings: Mapping[str, Any]) -> None:
+    """``ray.init``, again if a busy machine has not started a node within Ray's fixed 30 s."""
+    attempts = Retrying(
+        stop=stop_after_attempt(STARTS),
+        retry=retry_if_exception(lambda error: SLOW_START in str(error)),
+        before_sleep=lambda _attempt: ray.shutdown(),
+    )
+    try:
+        attempts(ray.init, **settings)
+    except RetryError:
+        raise InputError(
+            f"Ray did not start on this machine, {STARTS} times within 30 s each: too much else "
+            "runs here; wait until it is done, and give the command again"
+        ) from None
 
 
 @contextmanager
