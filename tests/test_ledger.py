@@ -33,6 +33,7 @@ from orchestrator.store import StepStore
 from orchestrator.store.failures import FailureNote
 from orchestrator.store.leases import Leases
 from orchestrator.study_file import read_study
+from tests.shelf import Shelf
 from tests.studies import write_study
 
 STRATEGIES = ["zero-shot", "target-only", "mtl-ws"]
@@ -175,7 +176,7 @@ def test_a_run_of_the_missing_cells_ends_with_them_done_and_the_others_as_they_w
     failed = _steps(plan, "warmup", 2)
     chosen = steps_for(Facts(failed=failed).cells(plan), CellState.MISSING)
     launcher = SimulatedLauncher({"node": Resources(2)}, lambda _: (Resources(1),), lambda _: 1.0)
-    outcome = run_steps(chosen, StepStore(Path("no-such-store")), launcher, [], launcher.clock)
+    outcome = run_steps(chosen, Shelf(), launcher, [], launcher.clock)
     cells = Facts(done=outcome.computed, failed=failed).cells(plan)
     assert Counter(cell.state for cell in cells) == {CellState.DONE: 10, CellState.FAILED: 2}
 

@@ -14,7 +14,12 @@ from tests.kills import kill_process
 from tests.studies import write_study
 from tests.sweeps import Sweeping
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),  # every step starts a process, on a machine that may be busy
+    pytest.mark.usefixtures("ray_cluster"),
+]
 
 COORDINATOR = "ResourceTrainable"
 """What Ray calls its process."""
