@@ -61,7 +61,7 @@ def tiny(path: Path, root: Path, checkpoints: Mapping[str, Path]) -> Study:
     if study.data.pos is not PosSource.PROJECTED:
         overrides.append("data.pos=projected")
     if study.sweep:
-        overrides.append(f"sweep.parameters={GRID}")
+        overrides += [f"sweep.parameters={GRID}", "sweep.searcher=grid", "sweep.trials=null"]
     furnish(whole(path, overrides))
     return read_study(path, overrides)
 

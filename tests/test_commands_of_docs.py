@@ -110,7 +110,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     for name in ("my-study", "other-study", "other", "big-study", "small-study"):
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(content | {"name": name}))
     here = content | {"name": "quickstart", "data_root": ".."}
-    (folder / "experiments" / "quickstart.yaml").write_text(yaml.safe_dump(here))
+    for name in ("quickstart", "quickstart-sweep"):
+        (folder / "experiments" / f"{name}.yaml").write_text(yaml.safe_dump(here))
     shutil.copytree(ROOT / "experiments" / "small", folder / "experiments" / "small")
     for name, of in FILES.items():
         shutil.copy(folder / of, folder / name)
