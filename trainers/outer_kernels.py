@@ -28,7 +28,8 @@ BLOCK = 1024
 """Numbers worked on at a time: what lies between reading and writing them fits the first cache."""
 
 LOGGED = {"reassoc", "nsz"}
-"""Freedoms of functions whose sums are for the log; no single operation is changed by them."""
+"""Freedoms of functions that only read numbers and add them up for the log. (Beside a store, one
+compilation adds up in another order than the next.)"""
 
 SGD, NESTEROV, ADAM = range(3)
 
@@ -126,7 +127,7 @@ def _pointer(_context: Any, address: Any) -> Any:
 @compiled()
 def _move(parameters, moment1, moment2, addresses, how, sums):  # type: ignore[no-untyped-def]
     count, size = len(addresses), len(parameters)
-    move = np.empty(BLOCK)
+    move, lost = np.empty(BLOCK), np.empty(BLOCK)
     moves = np.empty((count, BLOCK), np.float32)
     for at in range(0, size, BLOCK):
         block = slice(at, min(at + BLOCK, size))
@@ -143,7 +144,9 @@ def _move(parameters, moment1, moment2, addresses, how, sums):  # type: ignore[n
             _add_ranks(addresses, size, at, old, how, move)
         _divide(move, len(old), how.last - how.first)
         _update(move, moment1[block], moment2[block], len(old), how)
-        _take(old, move, sums)
+        _take(old, move, lost)
+        sums[-2] += _squared_length(move, len(old))
+        sums[-1] += _squared_length(lost, len(old))
         _add_dots(moves, len(old), sums)
 
 
@@ -215,18 +218,22 @@ def _update(move, moment1, moment2, size, how):  # type: ignore[no-untyped-def]
             move[i] = first / root * (-how.gamma * how.scale1)
 
 
-@compiled(fastmath=LOGGED)
-def _take(parameters, update, sums):  # type: ignore[no-untyped-def]
-    """Take the update; its squared length and that of what rounding took from it are added up."""
-    meant = lost = 0.0
+@compiled()
+def _take(parameters, update, lost):  # type: ignore[no-untyped-def]
+    """Take the update; what rounding took from it goes into ``lost``."""
     for i in range(len(parameters)):
         old = np.float64(parameters[i])
         parameters[i] = np.float32(old + update[i])
-        gone = old - np.float64(parameters[i]) + update[i]
-        meant += update[i] * update[i]
-        lost += gone * gone
-    sums[-2] += meant
-    sums[-1] += lost
+        lost[i] = old - np.float64(parameters[i]) + update[i]
+
+
+@compiled(fastmath=LOGGED)
+def _squared_length(values, size):  # type: ignore[no-untyped-def]
+    """Of the first ``size`` values."""
+    length = 0.0
+    for i in range(size):
+        length += values[i] * values[i]
+    return length
 
 
 @compiled(fastmath=LOGGED)
