@@ -231,6 +231,11 @@ def _yaml_blocks() -> list[Block]:
 @pytest.mark.parametrize("block", _yaml_blocks(), ids=str)
 def test_every_excerpt_of_a_study_is_one(block: Block, world: Path) -> None:
     excerpt = yaml.safe_load(block.text)
+    if "base" in excerpt:
+        study = world / "on-a-base.yaml"
+        study.write_text(yaml.safe_dump(excerpt | {"base": "my-study.yaml"}))
+        read_study(study)
+        return
     if set(excerpt) <= set(ClusterFile.model_fields):
         ClusterFile.model_validate(excerpt)
         return
