@@ -5,6 +5,7 @@ With ``XLWARM_DOCS_RUN`` set, the notebooks are executed first and the pages sho
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 from mkdocs.config.defaults import MkDocsConfig
@@ -35,7 +36,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def _markdown(path: Path) -> tuple[str, dict[str, bytes]]:
     notebook = nbformat.read(path, as_version=4)
     if os.environ.get("XLWARM_DOCS_RUN"):
-        NotebookClient(notebook, resources={"metadata": {"path": str(path.parent)}}).execute()
+        with TemporaryDirectory() as folder:  # the notebook writes a store and a report
+            NotebookClient(notebook, resources={"metadata": {"path": folder}}).execute()
         for cell in (one for one in notebook.cells if one.cell_type == "code"):
             results = [one for one in cell.outputs if one.output_type == "execute_result"]
             cell.outputs = results  # without the progress view
