@@ -37,13 +37,13 @@ FAST = {"project", "encode", "probe"}
 SETTINGS = {
     "targets": ["es", "de"],
     "strategies": ["zero-shot", "mtl-ws"],
-    "warmup": {"rounds": 150, "steps": 2, "outer_lr": 0.001},
+    "warmup": {"rounds": 80, "steps": 2, "outer_lr": 0.001},
     "training": {
         "learning_rate": 0.01,
         "batch_size": 8,
-        "steps": 300,
-        "select_after": 200,
-        "evaluate_every": 100,
+        "steps": 160,
+        "select_after": 100,
+        "evaluate_every": 60,
     },
 }
 
@@ -84,6 +84,7 @@ def _copied(calm: StepStore, root: Path, kinds: set[str]) -> StepStore:
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("ray_cluster")
 @pytest.mark.parametrize(
     ("kind", "process", "times_lost"),
@@ -168,6 +169,7 @@ def test_a_driver_killed_at_random_moments_loses_only_what_ran_then(
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_drivers_on_one_study_at_once_share_the_work_and_do_nothing_twice(
     study: Path, plan: Plan, calm: StepStore, tmp_path: Path
 ) -> None:
@@ -181,6 +183,7 @@ def test_two_drivers_on_one_study_at_once_share_the_work_and_do_nothing_twice(
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("victim", ["warmup"])
 def test_a_node_killed_under_a_study_whose_data_the_nodes_do_not_have_changes_no_bit(
     victim: str, study: Path, plan: Plan, calm: StepStore, tiny_xlmr: Path, tmp_path: Path

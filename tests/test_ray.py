@@ -53,12 +53,12 @@ def _weights(store: StepStore, plan: Plan, kind: str) -> dict[str, torch.Tensor]
     return load_file(store.folder(step) / "model.safetensors")
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_any_number_of_actors_warms_up_to_the_same_bits_as_one_process(
-    workers: int, plan: Plan, undisturbed: StepStore, tmp_path: Path
+def test_three_actors_warm_up_to_the_same_bits_as_one_process(
+    plan: Plan, undisturbed: StepStore, tmp_path: Path
 ) -> None:
+    """Other numbers of them, and each transport: tests/test_transports.py."""
     store = StepStore(tmp_path)
-    outcome = run_steps(plan.steps, store, _launcher(tmp_path, workers), [])
+    outcome = run_steps(plan.steps, store, _launcher(tmp_path, workers=3), [])
     assert not outcome.failed
     for kind in ("warmup", "finetune"):
         expected = _weights(undisturbed, plan, kind)
