@@ -226,6 +226,7 @@ def _spec(
         probe=_probe(study, encoding),
         languages=adaptation.training_languages(study.source, served),
         training=study.training,
+        decoding=study.decoding,
         warmup=warmup,
     )
     evaluations = tuple(

@@ -17,6 +17,7 @@ from projection.inputs import Input
 from projection.schemes import TagScheme
 from projection.tasks import TASKS, Task
 from trainers.backbones import BackboneSettings
+from trainers.decoding import Decoding
 from trainers.strategies import MONOLINGUAL, STRATEGIES, strategy
 from trainers.tagger import TaggerSettings
 from trainers.training import TrainSettings
@@ -79,6 +80,9 @@ class Study(BaseModel, frozen=True, extra="forbid"):
     """A model of every strategy is trained for each."""
     training: TrainSettings
     warmup: WarmupSettings = WarmupSettings()
+    decoding: Decoding = Decoding.ARGMAX
+    """How tags are chosen, on the dev set, too: ``argmax``, each word for itself (the paper), or
+    ``constrained``, the most probable sequence that the tag scheme allows."""
     threads: int = Field(default=1, ge=1)
     """CPU threads of one replica. Sums depend on it, so it is part of every result's identity."""
     cluster: ClusterSettings = ClusterSettings()

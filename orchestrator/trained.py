@@ -131,6 +131,7 @@ class TrainedModel:
         from safetensors.numpy import load_file
 
         from trainers.backbones import BackboneSettings
+        from trainers.decoding import Decoding
         from trainers.encoding import TagVocabulary
         from trainers.portable import TrainedTagger
 
@@ -148,6 +149,7 @@ class TrainedModel:
             backbone=settings,
             tags=TagVocabulary.of(encoded["labels"], TagScheme(encoded["scheme"])),
             inputs=tuple(Input(name) for name in encoded["inputs"]),
+            decoding=Decoding(self.record["inputs"].get("decoding", Decoding.ARGMAX)),
         )
 
 

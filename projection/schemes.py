@@ -59,6 +59,23 @@ def split_tag(tag: str) -> tuple[str, str]:
     return prefix, label
 
 
+def may_follow(before: str, tag: str, scheme: TagScheme) -> bool:
+    """True if a well-formed sequence may have ``tag`` right after ``before``.
+
+    Before its first word and after its last stands, as it were, ``O``.
+
+    >>> may_follow("B-PER", "E-PER", TagScheme.BIOES), may_follow("B-PER", "O", TagScheme.BIOES)
+    (True, False)
+    """
+    if scheme not in (TagScheme.BIOES, TagScheme.BIO):
+        return True
+    (prefix_before, label_before), (prefix, label) = split_tag(before), split_tag(tag)
+    can_go_on = prefix_before in ("B", "I")
+    if prefix in ("I", "E"):
+        return can_go_on and label == label_before
+    return scheme is TagScheme.BIO or not can_go_on
+
+
 def encode_tags(spans: Iterable[Span], length: int, scheme: TagScheme) -> list[str]:
     """One tag a word for ``length`` words.
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from tests.tracked import Tracked
 
 DATA_VARIABLE = "XLWARM_DATA"
-os.environ.setdefault("RAY_worker_niceness", "0")  # else tests beside those of Ray starve its workers
+os.environ.setdefault(
+    "RAY_worker_niceness", "0"
+)  # else tests beside those of Ray starve its workers
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 

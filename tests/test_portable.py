@@ -23,6 +23,7 @@ from projection.schemes import TagScheme
 from tests.examples import EVERYTHING
 from trainers.backbones import BackboneSettings, load_encoder, load_tokenizer
 from trainers.checkpoints import save_weights
+from trainers.decoding import Decoding
 from trainers.encoding import TagVocabulary, encode_corpus
 from trainers.evaluation import predict_spans
 from trainers.input_tagger import InputTagger
@@ -42,7 +43,7 @@ CLAUSES = tuple(
 )
 
 
-def random_tagger(base: Path, folder: Path, scheme: TagScheme, inputs=()):
+def random_tagger(base: Path, folder: Path, scheme: TagScheme, inputs=(), how=Decoding.ARGMAX):
     """A tagger on a trimmed vocabulary whose random weights give many spans, and its parts."""
     settings = BackboneSettings(name="tiny", num_layers=2, max_pieces=40)
     tags, tokenizer = TAGS[scheme], load_tokenizer(base)
@@ -56,7 +57,7 @@ def random_tagger(base: Path, folder: Path, scheme: TagScheme, inputs=()):
     kept = kept_pieces([corpus.pieces], tokenizer)
     trim_encoder(tagger.encoder, kept)
     save_weights(tagger, folder / "weights.safetensors")
-    parts = TrainedTagger(folder / "weights.safetensors", kept, base, settings, tags, inputs)
+    parts = TrainedTagger(folder / "weights.safetensors", kept, base, settings, tags, inputs, how)
     return tagger.eval(), parts
 
 
@@ -68,7 +69,7 @@ def spans_of(tagger: Tagger, parts: TrainedTagger, sentences=CLAUSES) -> list[li
     """What xlwarm's own evaluation predicts."""
     corpus = encode(load_tokenizer(parts.checkpoint), sentences, parts.tags, parts.inputs)
     trimmed = replace(corpus, pieces=renumber(corpus.pieces, parts.kept))
-    return predict_spans(tagger, trimmed, parts.tags)
+    return predict_spans(tagger, trimmed, parts.tags, parts.decoding)
 
 
 @pytest.fixture(scope="module")
@@ -77,18 +78,19 @@ def exports(tmp_path_factory, tiny_bert, tiny_xlmr):
     kinds = {
         "bert": (tiny_bert, TagScheme.BIOES, ()),
         "xlmr": (tiny_xlmr, TagScheme.BIOES, ()),
+        "constrained": (tiny_xlmr, TagScheme.BIOES, (), Decoding.CONSTRAINED),
         "srl": (tiny_xlmr, TagScheme.OI, SRL),
     }
     made = {}
-    for name, (base, scheme, inputs) in kinds.items():
+    for name, (base, *how) in kinds.items():
         folder = tmp_path_factory.mktemp(name)
-        tagger, parts = random_tagger(base, folder, scheme, inputs)
+        tagger, parts = random_tagger(base, folder, *how)
         save_portable(*portable_model(parts), folder / "model")
         made[name] = tagger, parts, folder / "model"
     return made
 
 
-@pytest.fixture(params=["bert", "xlmr", "srl"])
+@pytest.fixture(params=["bert", "xlmr", "constrained", "srl"])
 def exported(request, exports):
     return exports[request.param]
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from projection.inputs import UPOS, Input
 from trainers.backbones import BackboneSettings, load_encoder, load_tokenizer, quiet_transformers
+from trainers.decoding import Decoding
 from trainers.encoding import TagVocabulary
 from trainers.vocabulary import restore_embedding
 
@@ -32,6 +33,7 @@ CODE = (
     "projection.records",
     "projection.schemes",
     "projection.passages",
+    "trainers.decoding",
     "trainers.reading",
     "trainers.span_tagger",
     PIPELINE,
@@ -52,6 +54,7 @@ class TrainedTagger:
         backbone: How much of it was trained.
         tags: That are predicted.
         inputs: What the tagger is given beside the words.
+        decoding: How its tags are chosen.
     """
 
     weights: Path
@@ -60,6 +63,7 @@ class TrainedTagger:
     backbone: BackboneSettings
     tags: TagVocabulary
     inputs: tuple[Input, ...]
+    decoding: Decoding = Decoding.ARGMAX
 
 
 def portable_model(trained: TrainedTagger) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
@@ -92,6 +96,7 @@ def _description(trained: TrainedTagger) -> dict[str, Any]:
         "span_tagging": {
             "scheme": str(trained.tags.scheme),
             "inputs": [str(one) for one in trained.inputs],
+            "decoding": str(trained.decoding),
             "max_pieces": trained.backbone.max_pieces,
         },
         "custom_pipelines": {

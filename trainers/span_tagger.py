@@ -20,6 +20,7 @@ from projection.inputs import Input, check_inputs, pos_ids
 from projection.passages import Passage
 from projection.records import Sentence, Span
 from projection.schemes import TagScheme, decode_strict, split_tag
+from trainers.decoding import Decoder, Decoding
 from trainers.reading import (
     PIECES_PER_BATCH,
     Excerpt,
@@ -68,7 +69,7 @@ class SpanTagger:
 
     Args:
         model: Of a folder that ``xlwarm export`` wrote, or one like it: ``config.span_tagging`` has
-            ``scheme``, ``inputs`` and ``max_pieces``.
+            ``scheme``, ``inputs``, ``max_pieces`` and perhaps ``decoding``.
         tokenizer: Fast.
     """
 
@@ -81,6 +82,8 @@ class SpanTagger:
         self.max_pieces = int(described["max_pieces"])
         names = model.config.id2label
         self.tags = tuple(names[k] for k in range(len(names)))
+        decoding = Decoding(described.get("decoding", Decoding.ARGMAX))
+        self._decoder = Decoder(self.tags, self.scheme, decoding)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -105,20 +108,23 @@ class SpanTagger:
         if not sentences:
             return []
         read = self._read(sentences)
-        tags = [np.zeros(len(one.tokens), dtype=np.int64) for one in sentences]
-        scores = [np.ones(len(one.tokens), dtype=np.float32) for one in sentences]
+        ends = np.cumsum([len(one.tokens) for one in sentences])
+        scores_NL = np.zeros((ends[-1], len(self.tags)), dtype=np.float32)
+        scores = np.split(scores_NL, ends[:-1])
         lengths = np.array([len(one.ids) for one in read], dtype=np.int64)
         for which in batches_by_length(lengths, PIECES_PER_BATCH):
             batch = [read[k] for k in which]
-            best, score = self._predict(batch, sentences)
+            found = self._scores(batch, sentences)
             done = 0
             for one in batch:
                 kept = slice(one.excerpt.first, one.excerpt.last)
                 skipped = done + one.excerpt.first - one.excerpt.start
                 here = slice(skipped, skipped + one.excerpt.last - one.excerpt.first)
-                tags[one.sentence][kept], scores[one.sentence][kept] = best[here], score[here]
+                scores[one.sentence][kept] = found[here]
                 done += len(one.firsts)
-        return [self._tagged(*each) for each in zip(sentences, tags, scores, strict=True)]
+        tags_N = self._decoder(scores_NL, np.diff(ends, prepend=0))
+        chosen = zip(np.split(tags_N, ends[:-1]), _likely(scores_NL, tags_N, ends), strict=True)
+        return [self._tagged(one, *each) for one, each in zip(sentences, chosen, strict=True)]
 
     def _tagged(
         self, sentence: Sentence, ids: NDArray[np.int64], scores: NDArray[np.float32]
@@ -147,10 +153,8 @@ class SpanTagger:
             read += [_excerpt(k, pieces, each, room) for each in cover]
         return read
 
-    def _predict(
-        self, batch: Sequence[_Read], sentences: Sequence[Sentence]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Best tag of every word that is read, ``(N,)``, and its probability."""
+    def _scores(self, batch: Sequence[_Read], sentences: Sequence[Sentence]) -> NDArray[np.float32]:
+        """Scores before the softmax of every word that is read, ``(N, L)``."""
         width = max(len(one.ids) for one in batch)
         ids_BP = np.full((len(batch), width), self.model.config.pad_token_id or 0, dtype=np.int64)
         for b, one in enumerate(batch):
@@ -167,8 +171,18 @@ class SpanTagger:
             scores_NL = scores_BPL.flatten(0, 1)[torch.from_numpy(first_N).to(device)].float()
             if not torch.isfinite(scores_NL).all():
                 raise FloatingPointError("a tag score is no number; the model is broken")
-            likely, best = scores_NL.softmax(dim=-1).max(dim=-1)
-        return best.cpu().numpy(), likely.cpu().numpy()
+            found: NDArray[np.float32] = scores_NL.cpu().numpy()
+        return found
+
+
+def _likely(
+    scores_NL: NDArray[np.float32], tags_N: NDArray[np.int64], ends: NDArray[np.int64]
+) -> list[NDArray[np.float32]]:
+    """Probability of every word's tag, sentence by sentence."""
+    raised_NL = np.exp(scores_NL - scores_NL.max(axis=1, keepdims=True))
+    chosen_N = np.take_along_axis(raised_NL, tags_N[:, None], axis=1)[:, 0]
+    likely_N: NDArray[np.float32] = chosen_N / raised_NL.sum(axis=1)
+    return np.split(likely_N, ends[:-1])
 
 
 def _excerpt(sentence: int, pieces: WordPieces, excerpt: Excerpt, room: int) -> _Read:

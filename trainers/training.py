@@ -12,6 +12,7 @@ from torch import Tensor
 from trainers.batches import BatchOrder
 from trainers.collation import collate_parts
 from trainers.course import Checkpoints, Course, Progress
+from trainers.decoding import Decoding
 from trainers.encoding import EncodedCorpus, TagVocabulary
 from trainers.errors import TrainingDivergedError, TrainingStoppedError
 from trainers.evaluation import evaluate
@@ -152,6 +153,7 @@ def fine_tune(
     settings: TrainSettings,
     *,
     seed: int,
+    decoding: Decoding = Decoding.ARGMAX,
     observe: Callable[[Progress], None] = lambda _progress: None,
     checkpoints: Checkpoints | None = None,
     wanted: Callable[[], bool] = lambda: True,
@@ -165,6 +167,7 @@ def fine_tune(
         tags: Of the model's output.
         settings: Schedule.
         seed: Of the run.
+        decoding: How the dev set is tagged.
         observe: Told the loss every 20 steps and every dev score; of a training that goes on, also
             what was told before.
         checkpoints: From which an interrupted training goes on, to the same bits.
@@ -185,7 +188,7 @@ def fine_tune(
         course.took(tuner.step(course.steps))
         dev_f1 = None
         if settings.is_selection_step(course.steps):
-            dev_f1 = evaluate(tagger, dev, tags).micro.f1
+            dev_f1 = evaluate(tagger, dev, tags, decoding).micro.f1
             course.scored(dev_f1, tuner.flat.values)
         if dev_f1 is not None or course.steps % REPORT_EVERY == 0:
             observe(course.report(dev_f1))

@@ -47,7 +47,7 @@ class EvaluateStep(Step):
         encoding = self.model.encoding
         tagger = trained_tagger(self.model, around)
         corpus = encoding.corpus(around.store, "test", self.language)
-        predicted = predict_spans(tagger, corpus, encoding.tags)
+        predicted = predict_spans(tagger, corpus, encoding.tags, self.model.decoding)
         gold = self.test.read(around.store).sentences
         scores = score_spans([sentence.spans for sentence in gold], predicted)
         with (folder / PREDICTIONS).open("w", encoding="utf-8") as out:

@@ -10,6 +10,7 @@ from orchestrator.steps.base import Every, Surroundings
 from orchestrator.steps.model import ModelStep
 from orchestrator.steps.warmup import WEIGHTS, WarmupStep
 from trainers.course import Checkpoints, Progress
+from trainers.decoding import Decoding
 from trainers.training import TrainSettings, fine_tune
 
 CURVE = "curve.jsonl"
@@ -25,6 +26,7 @@ class FinetuneStep(ModelStep):
 
     languages: tuple[str, ...]
     training: TrainSettings
+    decoding: Decoding
     warmup: WarmupStep | None
 
     def title(self) -> str:
@@ -59,6 +61,7 @@ class FinetuneStep(ModelStep):
             encoding.tags,
             self.training,
             seed=self.seed,
+            decoding=self.decoding,
             observe=observe,
             checkpoints=Checkpoints(
                 store.scratch(self) / CHECKPOINT, Every(around.checkpoint_seconds)
