@@ -22,7 +22,7 @@ class FinetuneStep(ModelStep):
     """Train on the union of some languages' corpora; the source dev set selects."""
 
     kind: ClassVar[str] = "finetune"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     languages: tuple[str, ...]
     training: TrainSettings

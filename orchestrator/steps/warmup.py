@@ -77,7 +77,7 @@ class WarmupStep(ModelStep):
     """Z rounds of K steps a language, averaged (Eq. 7 and 8)."""
 
     kind: ClassVar[str] = "warmup"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     languages: tuple[str, ...]
     settings: WarmupSettings
