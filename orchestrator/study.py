@@ -117,7 +117,7 @@ class Study(BaseModel, frozen=True, extra="forbid"):
             )
         if self.task.scheme is TagScheme.IOB1:
             raise ValueError("a task cannot predict IOB1; use bio or bioes")
-        if "tagger" in self.model_fields_set and Input.POS not in self.task.inputs:
+        if "pos_size" in self.tagger.model_fields_set and Input.POS not in self.task.inputs:
             raise ValueError(
                 f"tagger.pos_size is the width of a POS embedding, but the task {self.task.name} "
                 "has no POS tags among its inputs; leave it out"

@@ -48,7 +48,7 @@ def random_tagger(base: Path, folder: Path, scheme: TagScheme, inputs=(), how=De
     settings = BackboneSettings(name="tiny", num_layers=2, max_pieces=40)
     tags, tokenizer = TAGS[scheme], load_tokenizer(base)
     sizes = TaggerSettings(pos_size=4)
-    tagger = build_tagger(base, settings, len(tags.tags), seed=3, inputs=inputs, sizes=sizes)
+    tagger = build_tagger(base, settings, len(tags.tags), seed=3, inputs=inputs, beside=sizes)
     draw = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for weights in tagger.parameters():

@@ -52,7 +52,7 @@ def encoded(folder, sentences=CORPUS, *, inputs=BOTH, max_pieces=128):
 def tagger(folder, *, inputs=BOTH, seed=1, dropout=0.0, pos_size=4):
     settings = BackboneSettings(name="tiny", num_layers=2, dropout=dropout)
     sizes = TaggerSettings(pos_size=pos_size)
-    return build_tagger(folder, settings, len(TAGS.tags), seed=seed, inputs=inputs, sizes=sizes)
+    return build_tagger(folder, settings, len(TAGS.tags), seed=seed, inputs=inputs, beside=sizes)
 
 
 def trained(folder, corpus, steps=200):

@@ -14,6 +14,7 @@ from trainers.collation import collate
 from trainers.course import Checkpoints
 from trainers.errors import TrainingDivergedError
 from trainers.evaluation import evaluate
+from trainers.tagger import LossMean
 from trainers.training import FineTuner, TrainSettings, clip, fine_tune, learning_rate_at
 
 RENAMED = {"PER": "LOC", "LOC": "ORG", "ORG": "PER"}
@@ -152,16 +153,22 @@ def test_a_seed_gives_bitwise_the_same_weights_again_and_another_seed_others(tin
     assert not torch.equal(first, other)
 
 
-def test_steps_are_those_of_torchs_adam(tiny):
-    """PyTorch's default Adam on ordinary parameters with dense gradients."""
+@pytest.mark.parametrize("mean", LossMean)
+def test_steps_are_those_of_torchs_adam(mean, tiny):
+    """PyTorch's default Adam on ordinary parameters with dense gradients, batches in one part."""
     corpus, steps = encoded(tiny), 8
     ours, plain = tagger(tiny, dropout=0), tagger(tiny, dropout=0)
+    ours.loss_mean = mean
     tuner = FineTuner(ours, corpus, settings_of(), seed=1)
     start = parameters_of(plain)
     optimizer = torch.optim.Adam(plain.parameters(), lr=1e-3)
     order = BatchOrder(len(corpus), 4, 1, "finetune")
     for step in range(steps):
-        loss = plain.loss(collate(corpus, order(step), plain.padding, torch.device("cpu")))
+        batch = collate(corpus, order(step), plain.padding, torch.device("cpu"))
+        if mean is LossMean.WORDS:
+            loss = torch.nn.functional.cross_entropy(plain(batch), batch.tags_N)
+        else:
+            loss = plain.loss(batch)
         assert tuner.step(step) == pytest.approx(loss.item(), abs=1e-6)
         optimizer.zero_grad()
         loss.backward()

@@ -10,6 +10,7 @@ E width of the encoder's word embedding, L tags.
 """
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,20 @@ EMBEDDING_STD = 0.02
 """Standard deviation of the first weights of embeddings that no checkpoint gives, BERT's own."""
 
 
+class LossMean(StrEnum):
+    """Over what the loss of a batch is averaged."""
+
+    SENTENCES = "sentences"
+    """The words of a sentence, then the sentences (Eq. 3): a word of a short one counts more."""
+    WORDS = "words"
+    """All words of the batch alike."""
+
+
 class TaggerSettings(BaseModel, frozen=True, extra="forbid"):
-    """Sizes of what the tagger has beside its encoder."""
+    """What the tagger has beside its encoder."""
+
+    loss: LossMean = LossMean.SENTENCES
+    """Mean over the words of a sentence, then over ``sentences`` (Eq. 3), or over all ``words``."""
 
     pos_size: int = Field(default=16, ge=1)
     """Width of the POS embedding; 16 in Marcheggiani et al. 2017, whose settings the paper
@@ -46,6 +59,7 @@ class Tagger(nn.Module):
         dropout: Before the output layer.
         pos_size: Width of the POS embedding; 0 for a task without POS tags.
         predicate_size: E for a task with predicates; 0 for one without.
+        loss_mean: Over what the loss is averaged.
     """
 
     def __init__(
@@ -56,8 +70,10 @@ class Tagger(nn.Module):
         *,
         pos_size: int = 0,
         predicate_size: int = 0,
+        loss_mean: LossMean = LossMean.SENTENCES,
     ) -> None:
         super().__init__()
+        self.loss_mean = loss_mean
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(encoder.config.hidden_size + pos_size, num_tags)
@@ -96,9 +112,16 @@ class Tagger(nn.Module):
         embedded_BPE = self.word_embedding(batch.piece_ids_BP)
         return {"inputs_embeds": embedded_BPE + flags_BP.unsqueeze(-1) * self.predicate}
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Cross-entropy, mean over the words of a sentence, then over sentences (Eq. 3)."""
+    def loss(self, batch: Batch, of: int | None = None) -> Tensor:
+        """Cross-entropy, averaged as ``loss_mean`` says.
+
+        Args:
+            batch: Or a part of one.
+            of: Words of the whole batch; None if this is all of it.
+        """
         losses_N = nn.functional.cross_entropy(self(batch), batch.tags_N, reduction="none")
+        if self.loss_mean is LossMean.WORDS:
+            return losses_N.sum() / (of or len(losses_N))
         return losses_N @ batch.weights_N
 
     def backward(self, parts: Sequence[Batch]) -> float:
@@ -108,8 +131,9 @@ class Tagger(nn.Module):
             parts: Of the batch, one after the other.
         """
         value = 0.0
+        words = sum(len(part.tags_N) for part in parts)
         for part in parts:
-            loss = self.loss(part)
+            loss = self.loss(part, words)
             loss.backward()
             value += loss.item()
         return value
@@ -122,7 +146,7 @@ def build_tagger(
     *,
     seed: int,
     inputs: Sequence[Input] = (),
-    sizes: TaggerSettings | None = None,
+    beside: TaggerSettings | None = None,
     device: torch.device | None = None,
 ) -> Tagger:
     """A tagger on the checkpoint in ``folder``; all other weights are drawn from ``seed`` alone.
@@ -133,16 +157,18 @@ def build_tagger(
         num_tags: L.
         seed: Of the run.
         inputs: What the task has beside the words.
-        sizes: Of the embeddings of ``inputs``.
+        beside: What the tagger has beside its encoder; the defaults if None.
         device: Where it is to be; the processor if None.
     """
     encoder = load_encoder(folder, settings)
+    own = beside or TaggerSettings()
     tagger = Tagger(
         encoder,
         num_tags,
         settings.dropout,
-        pos_size=(sizes or TaggerSettings()).pos_size if Input.POS in inputs else 0,
+        pos_size=own.pos_size if Input.POS in inputs else 0,
         predicate_size=_embedding_width(encoder) if Input.PREDICATE in inputs else 0,
+        loss_mean=own.loss,
     )
     _draw_weights(tagger, seed)
     return tagger.to(device or torch.device("cpu"))

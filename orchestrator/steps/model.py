@@ -56,7 +56,7 @@ class ModelStep(Step):
             len(self.encoding.tags.tags),
             seed=self.seed,
             inputs=self.encoding.inputs,
-            sizes=self.tagger,
+            beside=self.tagger,
             device=device,
         )
 
