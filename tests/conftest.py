@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from tests.tracked import Tracked
 
 DATA_VARIABLE = "XLWARM_DATA"
-os.environ.setdefault(
-    "RAY_worker_niceness", "0"
-)  # else tests beside those of Ray starve its workers
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+# Ray's workers would yield to the tests that run beside them, until theirs time out.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -234,14 +234,15 @@ def test_every_excerpt_of_a_study_is_one(block: Block, world: Path) -> None:
     if "base" in excerpt:
         study = world / "on-a-base.yaml"
         study.write_text(yaml.safe_dump(excerpt | {"base": "my-study.yaml"}))
-        read_study(study)
+        assert read_study(study).name == excerpt["name"]
         return
     if set(excerpt) <= set(ClusterFile.model_fields):
-        ClusterFile.model_validate(excerpt)
+        assert ClusterFile.model_validate(excerpt).model_fields_set == set(excerpt)
         return
     content = yaml.safe_load((world / "my-study.yaml").read_text())
-    _put(content, excerpt if set(excerpt) <= set(Study.model_fields) else {"data": excerpt})
-    Study.model_validate(content)
+    given = excerpt if set(excerpt) <= set(Study.model_fields) else {"data": excerpt}
+    _put(content, given)
+    assert set(given) <= Study.model_validate(content).model_fields_set
 
 
 def _put(content: dict, excerpt: Mapping) -> None:  # type: ignore[type-arg]
@@ -273,4 +274,6 @@ def test_python_of_the_docs_runs(
     if not (world / "my-tagger").exists():
         export = "export mtl-ws-seed1 --study my-study.yaml --to my-tagger"
         xlwarm.main(export.split(), standalone_mode=False)
-    exec(code, {})
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert names.keys() > {"__builtins__"}, "a block that does nothing"

@@ -44,7 +44,6 @@ class TaggerSettings(BaseModel, frozen=True, extra="forbid"):
 
     loss: LossMean = LossMean.SENTENCES
     """Mean over the words of a sentence, then over ``sentences`` (Eq. 3), or over all ``words``."""
-
     pos_size: int = Field(default=16, ge=1)
     """Width of the POS embedding; 16 in Marcheggiani et al. 2017, whose settings the paper
     follows without giving sizes of its own."""
