@@ -5,6 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Set-up compiles nothing ahead, so the first import of a module must leave its bytecode for the next
+# process: with this variable, which containers like to set, each would compile all of torch anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The pairs of the paper's languages that Apertium has: en to es and ca, from these to fr, it and pt.
 APERTIUM := apertium $(addprefix apertium-,eng-spa eng-cat fr-es spa-ita es-pt fra-cat cat-ita)
 # Tests that kill what runs and wait for it to come back: half of the time on Ray.
