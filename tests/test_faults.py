@@ -3,7 +3,6 @@
 What a run without Ray computes in one process, undisturbed, is what all of them must end with.
 """
 
-import errno
 import json
 import os
 import random
@@ -12,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,6 @@ from orchestrator.resources import ResourceSettings
 from orchestrator.results import results
 from orchestrator.steps.base import Step
 from orchestrator.store import StepStore
-from orchestrator.store.files import LocalFiles
 from orchestrator.study_file import read_study
 from tests.kills import Watch, kill_process, own_processes
 from tests.studies import write_study
@@ -67,13 +65,17 @@ def calm(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> StepStore:
 
 
 def _assert_same_bits(plan: Plan, store: StepStore, calm: StepStore) -> None:
-    for step in plan.steps:
+    _assert_same_weights(plan.steps, store, calm)
+    assert results(plan, store) == results(plan, calm)
+
+
+def _assert_same_weights(steps: Sequence[Step], store: StepStore, calm: StepStore) -> None:
+    for step in steps:
         if step.kind in ("warmup", "finetune"):
             expected = load_file(calm.folder(step) / "model.safetensors")
             found = load_file(store.folder(step) / "model.safetensors")
             assert found.keys() == expected.keys()
             assert all(torch.equal(found[name], expected[name]) for name in expected), step.title()
-    assert results(plan, store) == results(plan, calm)
 
 
 def _copied(calm: StepStore, root: Path, kinds: set[str]) -> StepStore:
@@ -98,15 +100,17 @@ def _copied(calm: StepStore, root: Path, kinds: set[str]) -> StepStore:
 def test_a_process_killed_in_the_middle_changes_no_bit_and_costs_its_own_step_alone(
     kind: str, process: str, times_lost: int, plan: Plan, calm: StepStore, tmp_path: Path
 ) -> None:
-    store = _copied(calm, tmp_path, FAST)
+    there = FAST if kind == "warmup" else FAST | {"warmup"}
+    store = _copied(calm, tmp_path, there)
+    steps = [step for step in plan.steps if step.kind in there | {kind}]
     watch = Watch(lambda _step: kill_process(process), kind)
-    outcome = run_steps(plan.steps, store, RayLauncher(store, ResourceSettings()), [watch])
+    outcome = run_steps(steps, store, RayLauncher(store, ResourceSettings()), [watch])
     assert watch.acted_on is not None
     assert not outcome.failed
     assert sum(outcome.lost.values()) == times_lost
-    missing = [step for step in plan.steps if step.kind not in FAST]
+    missing = [step for step in steps if step.kind == kind]
     assert watch.starts == Counter(step.fingerprint for step in missing) + outcome.lost
-    _assert_same_bits(plan, store, calm)
+    _assert_same_weights(steps, store, calm)
 
 
 def _run_driver(study: Path, root: Path) -> "subprocess.Popen[str]":
@@ -145,14 +149,14 @@ def _signal_after(driver: "subprocess.Popen[str]", lines: int, number: int) -> l
 
 @pytest.mark.ray
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # four drivers, one after the other
+@pytest.mark.timeout(900)  # three drivers, one after the other
 def test_a_driver_killed_at_random_moments_loses_only_what_ran_then(
     study: Path, plan: Plan, calm: StepStore, tmp_path: Path
 ) -> None:
     draw = random.Random(20261125)
     started: Counter[str] = Counter()
     interrupted: Counter[str] = Counter()
-    for number in (signal.SIGINT, signal.SIGKILL, signal.SIGKILL):
+    for number in (signal.SIGINT, signal.SIGKILL):
         driver = _run_driver(study, tmp_path)
         lines = _signal_after(driver, draw.randint(2, 5), number)
         assert driver.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
@@ -210,51 +214,3 @@ def test_a_node_killed_under_a_study_whose_data_the_nodes_do_not_have_changes_no
     assert not checkpoint.exists()
     assert sum(found["starts"].values()) == len(plan.steps) + sum(found["lost"].values())
     _assert_same_bits(plan, StepStore(tmp_path / "s"), calm)
-
-
-def test_a_store_that_refuses_for_a_while_gets_every_result_and_none_is_computed_again(
-    plan: Plan, calm: StepStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The disk is full at the first two attempts to publish each step."""
-    attempts: Counter[str] = Counter()
-    publish: Callable[[LocalFiles, Path, str, str], None] = LocalFiles.publish
-
-    def refuse_twice(files: LocalFiles, work: Path, folder: str, last: str) -> None:
-        attempts[folder] += 1
-        if attempts[folder] <= 2:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        publish(files, work, folder, last)
-
-    monkeypatch.setattr(LocalFiles, "publish", refuse_twice)
-    monkeypatch.setattr("orchestrator.store.patience.FIRST_WAIT", 0.01)
-    store = _copied(calm, tmp_path, FAST | {"warmup"})
-    watch = Watch(lambda _step: False, "none")
-    outcome = run_steps(plan.steps, store, InProcessLauncher(tmp_path), [watch])
-    assert not outcome.failed
-    assert set(watch.starts.values()) == {1}
-    assert set(attempts.values()) == {3}
-    _assert_same_bits(plan, store, calm)
-
-
-def _cut(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def _flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-
-
-@pytest.mark.parametrize("spoil", [_cut, _flip])
-def test_a_spoilt_artefact_is_computed_again_before_anything_reads_it(
-    spoil: Callable[[Path], None], plan: Plan, calm: StepStore, tmp_path: Path
-) -> None:
-    store = _copied(calm, tmp_path, FAST | {"warmup", "finetune"})
-    model: Step = plan.specs[0].model
-    spoil(store.root / "finetune" / model.fingerprint / "model.safetensors")
-    outcome = run_steps(plan.steps, store, InProcessLauncher(tmp_path), [])
-    assert not outcome.failed
-    tests = [step for step in plan.steps if step.kind == "evaluate"]
-    assert {s.fingerprint for s in outcome.computed} == {s.fingerprint for s in [model, *tests]}
-    _assert_same_bits(plan, store, calm)

@@ -55,6 +55,7 @@ def test_what_travels_is_the_same_study_on_the_clusters_own_address(
 def test_the_packed_code_runs_by_itself(study_file: Path, tmp_path: Path) -> None:
     job = _packed(study_file, tmp_path / "job")
     assert job.entrypoint == "python -m orchestrator.cli run study.yaml --store /store --x 1"
+    assert not list(job.folder.rglob("*.pyc"))
     shown = subprocess.run(
         [
             sys.executable,
@@ -67,7 +68,6 @@ def test_the_packed_code_runs_by_itself(study_file: Path, tmp_path: Path) -> Non
         check=True,
     )
     assert Path(shown.stdout.strip()).is_relative_to(job.folder)
-    assert not list(job.folder.rglob("*.pyc"))
 
 
 def test_a_job_is_given_the_options_of_the_run_that_submits_it(

@@ -19,6 +19,7 @@ def test_the_notebook_is_kept_without_outputs() -> None:
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a study of a real encoder, on a machine that may be busy
 @pytest.mark.filterwarnings("default")  # of Jupyter, about itself
 def test_the_notebook_shows_tables_and_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -26,7 +27,7 @@ def test_the_notebook_shows_tables_and_figures(
     root = str(NOTEBOOK.parents[1])
     monkeypatch.setenv("PYTHONPATH", f"{root}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    client = NotebookClient(notebook, timeout=280, resources={"metadata": {"path": str(tmp_path)}})
+    client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}})
     client.execute()
     shown = [
         output.data

@@ -25,7 +25,7 @@ from tests.studies import write_study
 
 pytestmark = pytest.mark.usefixtures("own_places")
 
-ONLY = ["strategies=[zero-shot, mtl-ws]", "training.steps=40", "warmup.rounds=40", "seeds=[1, 2]"]
+ONLY = ["strategies=[zero-shot, mtl-ws]", "training.steps=40", "warmup.rounds=20", "seeds=[1, 2]"]
 
 
 @pytest.fixture(scope="module")

@@ -44,20 +44,29 @@ def pool_of(transport, workers):
     return RayPool(workers, Resources(0.3), uuid4().hex, transport)
 
 
+def settings_of(optimizer):
+    return SETTINGS.model_copy(update={"outer_optimizer": optimizer})
+
+
 @pytest.fixture(scope="module")
 def in_process():
     return run(in_process_pool, ToyJob(SETTINGS))
 
 
 @pytest.mark.parametrize("transport", Transport)
-@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("workers", "optimizer"),
+    [(1, OuterOptimizer.SGD), (2, OuterOptimizer.NESTEROV), (3, SETTINGS.outer_optimizer)],
+)
 def test_any_transport_and_any_number_of_workers_give_the_bits_of_one_process(
-    transport, workers, in_process
+    transport, workers, optimizer
 ):
-    found, reports, name = run(pool_of(transport, workers), ToyJob(SETTINGS))
+    job = ToyJob(settings_of(optimizer))
+    expected, expected_reports, _ = run(in_process_pool, job)
+    found, reports, name = run(pool_of(transport, workers), job)
     assert name == transport
-    assert_same(found, in_process[0])
-    assert reports == in_process[1]
+    assert_same(found, expected)
+    assert reports == expected_reports
 
 
 @pytest.mark.parametrize("transport", Transport)
@@ -65,38 +74,29 @@ def test_a_worker_killed_in_mid_round_changes_no_bit(transport, in_process, tmp_
     fuse = tmp_path / "es"
     fuse.touch()
     job = ToyJob(SETTINGS, kill={"es": fuse})
-    found, _, _ = run(pool_of(transport, 3), job)
+    found, _, _ = run(pool_of(transport, 2), job)
     assert not fuse.exists(), "the worker must have died"
     assert_same(found, in_process[0])
 
 
 @pytest.mark.parametrize("transport", Transport)
-def test_every_outer_optimizer_gives_the_same_bits(transport):
-    for optimizer in (OuterOptimizer.SGD, OuterOptimizer.NESTEROV):
-        job = ToyJob(SETTINGS.model_copy(update={"outer_optimizer": optimizer}))
-        assert_same(run(pool_of(transport, 2), job)[0], run(in_process_pool, job)[0])
-
-
-@pytest.mark.parametrize("transport", Transport)
-def test_a_state_collected_between_rounds_is_that_of_fewer_rounds(transport, in_process):
-    two = run(in_process_pool, ToyJob(SETTINGS.model_copy(update={"rounds": 2})))[0]
+def test_rounds_go_on_from_a_state_of_earlier_ones_and_give_up_theirs_in_between(
+    transport, in_process
+):
+    one, three = (
+        run(in_process_pool, ToyJob(SETTINGS.model_copy(update={"rounds": rounds})))[0]
+        for rounds in (1, 3)
+    )
     seen = []
 
     def keep(state):
-        if state.rounds == 2:
-            assert_same(state, two)
+        if state.rounds == 3:
+            assert_same(state, three)
         seen.append(state.rounds)
 
     hooks = Hooks(wants_state=lambda _done: True, keep=keep)
-    found, _, _ = run(pool_of(transport, 2), ToyJob(SETTINGS), hooks=hooks)
-    assert seen == [1, 2, 3]
-    assert_same(found, in_process[0])
-
-
-@pytest.mark.parametrize("transport", Transport)
-def test_rounds_go_on_from_a_state_of_earlier_rounds(transport, in_process):
-    two = run(in_process_pool, ToyJob(SETTINGS.model_copy(update={"rounds": 2})))[0]
-    found, _, _ = run(pool_of(transport, 2), ToyJob(SETTINGS), state=two)
+    found, _, _ = run(pool_of(transport, 2), ToyJob(SETTINGS), state=one, hooks=hooks)
+    assert seen == [2, 3]
     assert_same(found, in_process[0])
 
 

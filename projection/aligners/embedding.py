@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from projection.aligners.base import EmbedWords, Matrix, links
 from projection.aligners.settings import AlignmentSettings, Extraction
@@ -72,6 +71,8 @@ def itermax(similarity: Matrix) -> Matrix:
 
 def match(similarity: Matrix) -> Matrix:
     """The one-to-one matching of the greatest total similarity (Hungarian method)."""
+    from scipy.optimize import linear_sum_assignment  # half a second, and every worker imports this
+
     rows, columns = linear_sum_assignment(similarity, maximize=True)
     found = np.zeros_like(similarity)
     found[rows, columns] = similarity[rows, columns] > 0
