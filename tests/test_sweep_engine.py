@@ -1,5 +1,6 @@
 """Sweeps, executed in this process: what is shared, what is found again, what stops and fails."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +198,34 @@ def test_a_stopped_trial_is_told_again_and_goes_on_from_where_it_was(
     assert promoted.state is TrialState.FINISHED
     assert promoted.curve[:2] == stopped.curve
     assert launcher.steps_taken == 12, "the stopped trial went on from its checkpoint"
+
+
+def test_a_scheduler_that_ends_what_has_come_to_its_last_step_stops_no_trial(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    """As ASHA does, which is told points of a curve before the model is in the store."""
+    parameters = {"training.learning_rate": [0.01]}
+    settings = block(parameters=parameters, strategy="zero-shot", scheduler="asha")
+    sweeping = Sweeping(tmp_path, tiny_bert, **settings)
+    launcher = SlowLauncher(tmp_path / "store")
+    sweeping.execute(stops=lambda _settings, report: report["step"] >= 6, launcher=launcher)
+    (trial,) = sweeping.trials()
+    assert trial.state is TrialState.FINISHED
+    assert [point.step for point in trial.curve] == [2, 4, 6]
+    assert len(list(sweeping.store.files.names("finetune"))) == 1
+
+
+def test_a_trial_interrupted_at_its_last_step_goes_on_and_finishes(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    parameters = {"training.learning_rate": [0.01]}
+    settings = block(parameters=parameters, strategy="zero-shot", scheduler="asha")
+    sweeping = Sweeping(tmp_path, tiny_bert, **settings)
+    sweeping.execute()
+    (trial,) = sweeping.trials()
+    shutil.rmtree(tmp_path / "store" / "finetune")
+    sweeping.records.write_trial(trial.model_copy(update={"state": TrialState.STOPPED}))
+    sweeping.execute()
+    (again,) = sweeping.trials()
+    assert again.state is TrialState.FINISHED
+    assert again.curve == trial.curve

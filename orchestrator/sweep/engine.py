@@ -157,8 +157,8 @@ class Engine:
             again = trial.state is TrialState.FAILED and trial.id not in self._tried
             if trial.state not in (TrialState.FINISHED, TrialState.FAILED) or again:
                 self._live[trial.id] = live
-                live.replayed = len(trial.curve) if self.each else 0
                 live.begin()
+                live.replayed = len(live.reports(each=self.each))
                 self.prepare(live.steps)
                 if not live.replayed:
                     self._execution.add(live.steps)

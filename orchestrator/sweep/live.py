@@ -132,13 +132,19 @@ class LiveTrial:
         return None
 
     def reports(self, *, each: bool) -> list[Report]:
-        """What Tune is told: every point of the curve if a scheduler judges them, and the end."""
+        """What Tune is told: every point of the curve if a scheduler judges them, and the end.
+
+        The last point waits for the model: a scheduler ends whatever has come that far, and the
+        trial would count as stopped.
+        """
         points: list[Report] = [
             {self.metric: point.score, "step": point.step, "done": False}
             for point in (self.record.curve if each else ())
         ]
-        ended = self.record.state in (TrialState.FINISHED, TrialState.FAILED)
-        return [*points, self.last_report()] if ended else points
+        if self.record.state in (TrialState.FINISHED, TrialState.FAILED):
+            return [*points, self.last_report()]
+        end = min(spec.model.training.steps for spec in self.specs)
+        return [point for point in points if point["step"] < end]
 
     def last_report(self) -> Report:
         """Of a trial that ends where it is; one that failed has learned nothing."""
