@@ -97,6 +97,7 @@ def test_a_disk_that_is_full_now_and_then_costs_no_step(
     monkeypatch.setattr(LocalFiles, "publish", sometimes_full)
     outcome = _run(plan, tmp_path / "store")
     assert not outcome.failed
+    assert set(refused.values()) == {3}, "a step was computed, and so published, again"
     assert results(plan, StepStore(tmp_path / "store")) == results(plan, undisturbed)
 
 
