@@ -200,13 +200,18 @@ def test_a_stopped_trial_is_told_again_and_goes_on_from_where_it_was(
     assert launcher.steps_taken == 12, "the stopped trial went on from its checkpoint"
 
 
+def one_trial(folder: Path, backbone: Path) -> Sweeping:
+    """A sweep of which a scheduler sees every point."""
+    parameters = {"training.learning_rate": [0.01]}
+    settings = block(parameters=parameters, strategy="zero-shot", scheduler="asha")
+    return Sweeping(folder, backbone, **settings)
+
+
 def test_a_scheduler_that_ends_what_has_come_to_its_last_step_stops_no_trial(
     tiny_bert: Path, tmp_path: Path
 ) -> None:
     """As ASHA does, which is told points of a curve before the model is in the store."""
-    parameters = {"training.learning_rate": [0.01]}
-    settings = block(parameters=parameters, strategy="zero-shot", scheduler="asha")
-    sweeping = Sweeping(tmp_path, tiny_bert, **settings)
+    sweeping = one_trial(tmp_path, tiny_bert)
     launcher = SlowLauncher(tmp_path / "store")
     sweeping.execute(stops=lambda _settings, report: report["step"] >= 6, launcher=launcher)
     (trial,) = sweeping.trials()
@@ -218,9 +223,7 @@ def test_a_scheduler_that_ends_what_has_come_to_its_last_step_stops_no_trial(
 def test_a_trial_interrupted_at_its_last_step_goes_on_and_finishes(
     tiny_bert: Path, tmp_path: Path
 ) -> None:
-    parameters = {"training.learning_rate": [0.01]}
-    settings = block(parameters=parameters, strategy="zero-shot", scheduler="asha")
-    sweeping = Sweeping(tmp_path, tiny_bert, **settings)
+    sweeping = one_trial(tmp_path, tiny_bert)
     sweeping.execute()
     (trial,) = sweeping.trials()
     shutil.rmtree(tmp_path / "store" / "finetune")

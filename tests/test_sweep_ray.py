@@ -36,7 +36,7 @@ def test_warmups_on_actors_run_beside_waiting_trials_and_a_dead_coordinator_cost
 ) -> None:
     """Two cores, four trials at once, warm-ups of two actors: were those in a trial's placement
     group, or did trials hold cores, nothing would ever start."""
-    parameters = {"warmup.rounds": [3, 2], "training.learning_rate": [0.01, 0.005]}
+    parameters = {"warmup.steps": [1, 2], "training.learning_rate": [0.01, 0.005]}
     sweep = {"parameters": parameters, "concurrency": 4}
     for folder in ("ray", "here"):
         (tmp_path / folder).mkdir()
@@ -50,7 +50,7 @@ def test_warmups_on_actors_run_beside_waiting_trials_and_a_dead_coordinator_cost
     trials = search(study, StepStore(tmp_path / "ray" / "store"), kill_once)
     assert killed == [True]
     assert [trial.state for trial in trials] == [TrialState.FINISHED] * 4
-    assert total(trial.executed for trial in trials).warmup == 3 * 2
+    assert total(trial.executed for trial in trials).warmup == 3 * 1 + 3 * 2
 
     here = Sweeping(tmp_path / "here", tiny_bert, targets=["es", "de"], sweep=sweep)
     here.execute()
