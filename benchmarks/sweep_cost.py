@@ -1,7 +1,7 @@
 """What a sweep costs: the paper's grid with and without sharing, each trial's overhead, memory.
 
     python -m benchmarks.sweep_cost grid        # 48 trials (Z x K x learning rate), one store
-    python -m benchmarks.sweep_cost alone       # the same 48 trials, each in a store of its own (40 min)
+    python -m benchmarks.sweep_cost alone       # the same 48 trials, each by itself (an hour)
     python -m benchmarks.sweep_cost sampled     # as alone, but every fourth trial: each Z x K once
     python -m benchmarks.sweep_cost overhead    # trials of two training steps: seconds beside those
     python -m benchmarks.sweep_cost memory      # 500 random trials: the driver's memory

@@ -158,12 +158,13 @@ class SharedClaims:
 
     def _beat(self) -> None:
         while not self._over.wait(self._seconds / BEATS_PER_LEASE):
-            for lease in list(self._held.values()):
+            for step, lease in list(self._held.items()):
                 try:
-                    if not lease.renew():
-                        log.warning("%s was taken over by another driver", lease.folder)
+                    problem = None if lease.renew() else "was taken over by another driver"
                 except Exception as error:  # the next beat may be heard
-                    log.warning("%s could not be renewed: %s", lease.folder, error)
+                    problem = f"could not be renewed: {error}"
+                if problem and self._held.get(step) is lease:  # else it was given back meanwhile
+                    log.warning("%s %s", lease.folder, problem)
 
 
 def _give_back(lease: Lease, *, done: bool) -> None:

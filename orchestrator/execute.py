@@ -58,8 +58,8 @@ class Launcher(Protocol):
         """What running steps last reported, by fingerprint."""
 
 
-class Observer(Protocol):
-    """Told what happens to the steps of a plan."""
+class Observer:
+    """Told what happens to the steps of a plan; does nothing about what it does not override."""
 
     def started(self, step: Step) -> None:
         """``step`` was submitted."""
@@ -72,6 +72,9 @@ class Observer(Protocol):
 
     def failed(self, step: Step, failure: Failure) -> None:
         """``step`` has no result."""
+
+    def dropped(self, step: Step) -> None:
+        """``step`` ran, nobody wanted it any more, and it has ended without a result."""
 
     def tick(self, states: Mapping[str, Mapping[str, Json]]) -> None:
         """Some time has passed."""
@@ -315,6 +318,7 @@ class Execution:
         self._claims.ended(step)
         if failure is not None and step.fingerprint in self._unwanted:
             self._forget(step)
+            self.tell("dropped", step)
         elif failure is None:
             self._unwanted.discard(step.fingerprint)
             self._done.add(step.fingerprint)

@@ -1,17 +1,15 @@
 """An observer that has the store remember why steps failed."""
 
 import platform
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from orchestrator.execute import Failure
-from orchestrator.fingerprints import Json
+from orchestrator.execute import Failure, Observer
 from orchestrator.steps.base import Step
 from orchestrator.store import StepStore
 from orchestrator.store.failures import FailureNote, note_failure
 
 
-class FailureNotes:
+class FailureNotes(Observer):
     """Notes every failed step in the store; whoever publishes the step later removes the note.
 
     The driver notes it, not the attempt: an attempt whose process was killed cannot.
@@ -19,15 +17,6 @@ class FailureNotes:
 
     def __init__(self, store: StepStore) -> None:
         self._store = store
-
-    def started(self, step: Step) -> None:
-        """An earlier note stays until the step is done; meanwhile its lease says more."""
-
-    def finished(self, step: Step) -> None:
-        """Publishing the step removed its note."""
-
-    def lost(self, step: Step, failure: Failure) -> None:
-        """It starts again."""
 
     def failed(self, step: Step, failure: Failure) -> None:
         """Note what, why, when, and where the log is."""
@@ -41,6 +30,3 @@ class FailureNotes:
             when=datetime.now(UTC),
         )
         note_failure(self._store.files, note)
-
-    def tick(self, states: Mapping[str, Mapping[str, Json]]) -> None:
-        """Nothing to note."""

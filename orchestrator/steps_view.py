@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.execute import Failure
+from orchestrator.execute import Failure, Observer
 from orchestrator.fingerprints import Json
 from orchestrator.steps.base import Step
 
@@ -22,7 +22,7 @@ LINE_EVERY = 30.0
 """Seconds between two lines on running steps where there is no terminal."""
 
 
-class StepsView(ABC):
+class StepsView(Observer, ABC):
     """Observer of an execution; shown while its context lasts.
 
     Args:
@@ -75,6 +75,10 @@ class StepsView(ABC):
         """Say so."""
         self.running.pop(step.fingerprint, None)
         self.console.print(f"[bold red]failed[/] {step.title()}: {failure.message}")
+
+    def dropped(self, step: Step) -> None:
+        """It runs no more."""
+        self.running.pop(step.fingerprint, None)
 
     def tick(self, states: Mapping[str, State]) -> None:
         """Refresh."""

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 
 import psutil
 
-from orchestrator.execute import Failure
+from orchestrator.execute import Failure, Observer
 from orchestrator.fingerprints import Json
 from orchestrator.steps.base import Step
 
 States = Mapping[str, Mapping[str, Json]]
 
 
-class Watch:
+class Watch(Observer):
     """Observer that counts starts and acts once, in the middle of a step.
 
     Args:

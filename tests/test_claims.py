@@ -25,6 +25,7 @@ from orchestrator.reuse import reusable
 from orchestrator.schedule import Demand, Nodes, Resources
 from orchestrator.steps.base import Step, Surroundings
 from orchestrator.store import BrokenStepError, StepStore
+from orchestrator.store.leases import Lease
 
 pytestmark = pytest.mark.usefixtures("own_places")
 
@@ -263,3 +264,44 @@ def test_what_nothing_missing_reads_is_checked_by_size_alone(tmp_path: Path) -> 
     assert reusable(steps, store) == steps
     (store.root / steps[0].kind / steps[0].fingerprint / "artefact").write_text("a" * 49)
     assert reusable(steps, store) == steps[1:]
+
+
+def test_a_renewal_that_its_own_driver_overtook_is_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, (step,) = StepStore(tmp_path / "store"), _chain("a")
+    renewing, given_back, beats = threading.Event(), threading.Event(), threading.Event()
+
+    def renew(lease: Lease) -> bool:
+        if beats.is_set():
+            return True
+        renewing.set()
+        given_back.wait(timeout=60)
+        beats.set()
+        raise FileNotFoundError(lease.name)
+
+    monkeypatch.setattr(Lease, "renew", renew)
+    with SharedClaims(store, LEASE) as claims:
+        assert claims.claim(step)
+        assert renewing.wait(timeout=60)
+        claims.ended(step)
+        given_back.set()
+        assert beats.wait(timeout=60)
+    assert not caplog.records
+
+
+def test_a_renewal_that_fails_while_its_step_is_computed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, (step,) = StepStore(tmp_path / "store"), _chain("a")
+    refused = threading.Event()
+
+    def renew(lease: Lease) -> bool:
+        refused.set()
+        raise PermissionError(lease.name)
+
+    monkeypatch.setattr(Lease, "renew", renew)
+    with SharedClaims(store, LEASE) as claims:
+        assert claims.claim(step)
+        assert refused.wait(timeout=60)
+    assert "could not be renewed" in caplog.text

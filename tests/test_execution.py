@@ -8,7 +8,7 @@ from typing import ClassVar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.execute import Execution, Failure, is_behind
+from orchestrator.execute import Execution, Failure, Observer, is_behind
 from orchestrator.fingerprints import Json
 from orchestrator.schedule import Resources
 from orchestrator.simulate import SimulatedLauncher
@@ -76,9 +76,24 @@ class Walker(SimulatedLauncher):
         return ended
 
 
-def walk(shelf: Shelf) -> tuple[Execution, Walker]:
+class Running(Observer):
+    """Titles of the steps that run, by what it was told."""
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+
+    def started(self, step: Step) -> None:
+        self.titles.append(step.title())
+
+    def finished(self, step: Step) -> None:
+        self.titles.remove(step.title())
+
+    dropped = finished
+
+
+def walk(shelf: Shelf, *observers: Observer) -> tuple[Execution, Walker]:
     launcher = Walker(shelf)
-    return Execution(shelf, launcher, [], launcher.clock), launcher
+    return Execution(shelf, launcher, observers, launcher.clock), launcher
 
 
 stretches = st.builds(Stretch, road=st.sampled_from("ab"), length=st.integers(1, 9))
@@ -126,16 +141,18 @@ def test_a_step_that_another_leaves_behind_on_its_way_is_taken_and_not_computed(
 
 
 def test_what_is_dropped_is_not_started_or_is_stopped_and_can_be_wanted_again() -> None:
-    shelf = Shelf()
-    execution, launcher = walk(shelf)
+    shelf, running = Shelf(), Running()
+    execution, launcher = walk(shelf, running)
     runs, waits = Stretch(road="a", length=1), Stretch(road="a", length=2)
     execution.add([runs, waits])
     execution.start_what_fits()
     execution.drop(waits)
     execution.drop(runs)
+    assert running.titles == ["a1"]
     while execution.busy:
         execution.turn()
     assert launcher.stopped == ["a1"]
+    assert not running.titles
     assert not execution.outcome.failed
     launcher.stopped.clear()
     execution.add([runs, waits])

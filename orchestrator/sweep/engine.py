@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from orchestrator.execute import Execution, Failure, Launcher, Observer
+from orchestrator.execute import Execution, Launcher, Observer
 from orchestrator.fingerprints import Json
 from orchestrator.steps.base import Step
 from orchestrator.store import StepStore
@@ -54,7 +54,7 @@ class Reports(Protocol):
 
 
 @dataclass
-class Engine:
+class Engine(Observer):
     """Computes what Tune asks for.
 
     Args:
@@ -266,15 +266,6 @@ class Engine:
                 self._note(trial.model_copy(update={"owned": owned}))
         wanting[0].own(step)
         self._note(wanting[0].record)
-
-    def finished(self, step: Step) -> None:
-        """Observer: seen when trials are looked at."""
-
-    def lost(self, step: Step, failure: Failure) -> None:
-        """Observer: it is started again."""
-
-    def failed(self, step: Step, failure: Failure) -> None:
-        """Observer: seen when trials are looked at."""
 
     def tick(self, states: Mapping[str, Mapping[str, Json]]) -> None:
         """Observer: what running steps report."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from orchestrator.execute import Failure
+from orchestrator.execute import Observer
 from orchestrator.fingerprints import Json
 from orchestrator.plan import Plan, RunSpec
 from orchestrator.steps.base import Every, Step
@@ -71,7 +71,7 @@ class Background(Generic[Log]):
         self._thread.shutdown(wait=True)
 
 
-class BackgroundTracking:
+class BackgroundTracking(Observer):
     """Logs to MLflow beside a running study, in one thread; a server that is away costs nothing.
 
     What could not be logged is tried again a minute later, with the next model that is done, and by
@@ -102,12 +102,6 @@ class BackgroundTracking:
         for spec in self._plan.specs:
             if step in (spec.model, *spec.evaluations):
                 self._log.submit(partial(self._note, spec))
-
-    def lost(self, step: Step, failure: Failure) -> None:
-        """Nothing to log; the step starts again."""
-
-    def failed(self, step: Step, failure: Failure) -> None:
-        """The parent run's status says so in the end."""
 
     def tick(self, states: Mapping[str, Mapping[str, Json]]) -> None:
         """Log the curves of models that train, as far as they have grown."""
