@@ -10,6 +10,7 @@ COLOURS = {
     "encode": "#e2ece9",
     "warmup": "#ffd6a5",
     "finetune": "#bee1e6",
+    "average": "#cddafd",
     "evaluate": "#e8e8e8",
 }
 

@@ -141,7 +141,9 @@ def _training(model: TrainedModel) -> str:
     ]
     layers = model.encoding["inputs"]["num_layers"]
     cut = f"its first {layers} layers, " if layers else ""
-    trained = f"{cut}trained on {' and '.join(corpora)}, seed {inputs['seed']}"
+    models = len(inputs.get("models", ()))
+    mean = f"the mean of the weights of {models} models, together " if models else ""
+    trained = f"{cut}{mean}trained on {' and '.join(corpora)}, seed {inputs['seed']}"
     if not warmup:
         return trained
     return f"{trained}, after a multilingual warm-up on {' '.join(warmup['inputs']['languages'])}"
@@ -216,8 +218,11 @@ def _settings(model: TrainedModel) -> Iterator[str]:
     record = model.record
     versions = record["versions"]
     yield "## How it was made\n"
-    yield f"* finetune `{model.fingerprint}`, best step {record['outputs']['best_step']}"
-    yield f"* training `{json.dumps(record['inputs']['training'])}`"
+    if averaged := record["inputs"].get("models"):
+        yield f"* average `{model.fingerprint}` of the models {', '.join(averaged)}"
+    else:
+        yield f"* finetune `{model.fingerprint}`, best step {record['outputs']['best_step']}"
+        yield f"* training `{json.dumps(record['inputs']['training'])}`"
     if model.warmup:
         yield f"* warm-up `{json.dumps(model.warmup['inputs']['settings'])}`"
     shown = [f"{name} {versions[name]}" for name in SHOWN_VERSIONS if name in versions]

@@ -6,13 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from orchestrator.data_settings import DataSettings
 from orchestrator.fingerprints import fingerprint
+from orchestrator.steps.average import AverageStep
 from orchestrator.steps.base import Step
 from orchestrator.steps.encode import EncodeStep
 from orchestrator.steps.evaluate import EvaluateStep
 from orchestrator.steps.finetune import FinetuneStep
+from orchestrator.steps.model import TrainedStep
 from orchestrator.steps.probe import ProbeStep
 from orchestrator.steps.project import GIVEN, GivenLabelsStep, ProjectStep, TaggedProjectStep
 from orchestrator.steps.sources import UnlabelledSource
@@ -34,7 +37,7 @@ class RunSpec:
     strategy: str
     seed: int
     targets: tuple[str, ...]
-    model: FinetuneStep
+    model: TrainedStep
     evaluations: tuple[EvaluateStep, ...]
     """One for each of ``targets``, in their order."""
 
@@ -215,25 +218,41 @@ def _spec(
     seed: int,
     served: tuple[str, ...],
 ) -> RunSpec:
-    adaptation = strategy(name)
-    warmup = _warmup(study, encoding, seed) if adaptation.warm_start else None
-    model = FinetuneStep(
-        encoding=encoding,
-        dropout=study.backbone.dropout,
-        tagger=study.tagger,
-        seed=seed,
-        threads=study.threads,
-        probe=_probe(study, encoding),
-        languages=adaptation.training_languages(study.source, served),
-        training=study.training,
-        decoding=study.decoding,
-        warmup=warmup,
-    )
+    model = _model(study, encoding, strategy(name), seed, served)
     evaluations = tuple(
         EvaluateStep(model=model, language=language, test=data.test(language))
         for language in served
     )
     return RunSpec(name, seed, served, model, evaluations)
+
+
+def _model(
+    study: Study,
+    encoding: EncodeStep,
+    adaptation: Strategy,
+    seed: int,
+    served: tuple[str, ...],
+) -> TrainedStep:
+    built: dict[str, Any] = {
+        "encoding": encoding,
+        "dropout": study.backbone.dropout,
+        "tagger": study.tagger,
+        "seed": seed,
+        "threads": study.threads,
+        "probe": _probe(study, encoding),
+        "languages": adaptation.training_languages(study.source, served),
+        "decoding": study.decoding,
+        "warmup": _warmup(study, encoding, seed) if adaptation.warm_start else None,
+    }
+    if not adaptation.averages:
+        return FinetuneStep(training=study.training, **built)
+    parts = {
+        part.fingerprint: part  # with one target, bilingual and multilingual are the same model
+        for name in adaptation.averages
+        for each in _served(strategy(name), study.targets)
+        for part in [_model(study, encoding, strategy(name), seed, each)]
+    }
+    return AverageStep(models=tuple(parts.values()), **built)
 
 
 def _warmup(study: Study, encoding: EncodeStep, seed: int) -> WarmupStep:

@@ -57,6 +57,8 @@ class ProgressView(StepsView):
         outputs = self._store.outputs(step)
         if step.kind == "finetune":
             return f": dev F1 {outputs['dev_f1']:.1f} at step {outputs['best_step']}"
+        if step.kind == "average":
+            return f": dev F1 {outputs['dev_f1']:.1f}"
         if step.kind == "evaluate":
             return f": F1 {outputs['micro']['f1']:.1f}"
         if step.kind == "project":

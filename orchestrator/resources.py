@@ -42,6 +42,7 @@ class ResourceSettings(BaseModel, frozen=True, extra="forbid"):
     probe: StepResources = StepResources()
     warmup: StepResources = StepResources()
     finetune: StepResources = StepResources()
+    average: StepResources = StepResources()
     evaluate: StepResources = StepResources()
 
     def of(self, kind: str) -> StepResources:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.plan import Plan, RunSpec
-from orchestrator.steps.finetune import CURVE, FinetuneStep
+from orchestrator.steps.finetune import CURVE
+from orchestrator.steps.model import TrainedStep
 from orchestrator.steps.warmup import ROUNDS, WarmupStep
 from orchestrator.store import StepStore
 
@@ -115,7 +116,7 @@ def training_curve(spec: RunSpec, store: StepStore) -> list[dict[str, Any]]:
     return _lines(store.folder(spec.model) / CURVE)
 
 
-def curve_of_model(model: FinetuneStep, store: StepStore) -> list[tuple[int, float]]:
+def curve_of_model(model: TrainedStep, store: StepStore) -> list[tuple[int, float]]:
     """Steps and dev F1 wherever the dev set was looked at, of a finished model."""
     points = _lines(store.folder(model) / CURVE)
     return [(one["step"], one["dev_f1"]) for one in points if one["dev_f1"] is not None]

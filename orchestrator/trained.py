@@ -21,7 +21,10 @@ from projection.schemes import TagScheme
 if TYPE_CHECKING:
     from trainers.portable import TrainedTagger
 
-FINETUNE, EVALUATE, ENCODE = "finetune", "evaluate", "encode"
+EVALUATE, ENCODE = "evaluate", "encode"
+MODELS = ("finetune", "average")
+"""Kinds of steps whose results are models."""
+
 HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")
 MLFLOW_ID_DIGITS = 32
 
@@ -40,7 +43,7 @@ class TrainedModel:
 
     Args:
         store: That has it.
-        fingerprint: Of its ``finetune`` step.
+        fingerprint: Of the step that made it, one of ``MODELS``.
         study: That names it, or None.
         spec: What the study says of it, or None.
     """
@@ -52,8 +55,12 @@ class TrainedModel:
 
     @cached_property
     def record(self) -> Mapping[str, Any]:
-        """Of the ``finetune`` step."""
-        return self.store.record(Finished(FINETUNE, self.fingerprint))
+        """Of the step that made it."""
+        return self.store.record(self._step)
+
+    @cached_property
+    def _step(self) -> Finished:
+        return _model_step(self.fingerprint, self.store)
 
     @cached_property
     def encoding(self) -> Mapping[str, Any]:
@@ -143,7 +150,7 @@ class TrainedModel:
             dropout=self.record["inputs"]["dropout"],
         )
         return TrainedTagger(
-            weights=self.store.folder(Finished(FINETUNE, self.fingerprint)) / WEIGHTS,
+            weights=self.store.folder(self._step) / WEIGHTS,
             kept=load_file(self.store.folder(self._encode_step) / KEPT)["kept"],
             checkpoint=found_checkpoint(self.backbone, encoded["checkpoint"], self.store),
             backbone=settings,
@@ -158,7 +165,7 @@ def find_model(run: str, store: StepStore, plan: Plan | None, tracking: str) -> 
 
     Args:
         run: With a plan, the name of one of its models (``mtl-ws-seed1``); with or without, the
-            first digits (6 or more) of the fingerprint of a ``finetune`` or ``evaluate`` step, or
+            first digits (6 or more) of the fingerprint of a model's or an ``evaluate`` step, or
             the id of an MLflow run of a model or result.
         store: That has it.
         plan: Of the study, or None.
@@ -174,7 +181,7 @@ def find_model(run: str, store: StepStore, plan: Plan | None, tracking: str) -> 
     step = named[run].model.fingerprint if run in named else _by_digits(run, store, tracking)
     # One model may have two names: bilingual and multilingual are the same with one target.
     spec = named.get(run) or next((s for s in named.values() if s.model.fingerprint == step), None)
-    if not store.is_done(Finished(FINETUNE, step)):
+    if not store.is_done(_model_step(step, store)):
         raise InputError(
             f"{run} is not trained yet, or not in the store {store.location}; `xlwarm run` trains "
             "what is missing"
@@ -183,10 +190,10 @@ def find_model(run: str, store: StepStore, plan: Plan | None, tracking: str) -> 
 
 
 def _by_digits(digits: str, store: StepStore, tracking: str) -> str:
-    """Fingerprint of the ``finetune`` step."""
+    """Fingerprint of the model's step."""
     found = {
         f"{kind}/{name}"
-        for kind in (FINETUNE, EVALUATE)
+        for kind in (*MODELS, EVALUATE)
         for name in store.files.names(kind)
         if name.startswith(digits)
     }
@@ -194,13 +201,19 @@ def _by_digits(digits: str, store: StepStore, tracking: str) -> str:
         from orchestrator.mlflow_runs import logged_step
 
         step = logged_step(digits, tracking)
-        found = {f"{kind}/{step}" for kind in (FINETUNE, EVALUATE)}
+        found = {f"{kind}/{step}" for kind in (*MODELS, EVALUATE)}
         found = {name for name in found if store.examine(name)[0]}
     if len(found) != 1:
         problem = "begins several fingerprints" if found else "begins no fingerprint of a model"
         raise InputError(f"{digits} {problem} in the store {store.location}")
     (name,) = found
     kind, _, step = name.partition("/")
-    if kind == FINETUNE:
+    if kind != EVALUATE:
         return step
     return str(store.record(Finished(EVALUATE, step))["inputs"]["model"])
+
+
+def _model_step(fingerprint: str, store: StepStore) -> Finished:
+    """The step with this fingerprint that made a model; a training if there is none yet."""
+    steps = [Finished(kind, fingerprint) for kind in MODELS]
+    return next((step for step in steps if store.is_done(step)), steps[0])

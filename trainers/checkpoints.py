@@ -1,13 +1,15 @@
 """Weights and arrays on disk: safetensors only, written whole or not at all."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 if TYPE_CHECKING:
@@ -32,6 +34,34 @@ def save_weights(module: "nn.Module", path: Path) -> None:
     """Write the parameters of ``module`` by name; shared ones once."""
     named = module.named_parameters()
     save_arrays(path, {name: weights.detach().cpu().numpy() for name, weights in named})
+
+
+def mean_arrays(paths: Sequence[Path]) -> dict[str, NDArray[np.float32]]:
+    """Mean over files of arrays that have the same names and shapes; summed in float64, in order.
+
+    Only one array of each file is in memory at a time.
+
+    Raises:
+        ValueError: The files hold other names or shapes.
+    """
+    with ExitStack() as stack:
+        files = [stack.enter_context(safe_open(path, framework="np")) for path in paths]
+        names = sorted(files[0].keys())
+        if differing := [
+            path for path, one in zip(paths, files, strict=True) if sorted(one.keys()) != names
+        ]:
+            raise ValueError(f"{differing[0]} and {paths[0]} differ in their arrays")
+        return {name: _mean([one.get_tensor(name) for one in files]) for name in names}
+
+
+def _mean(arrays: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1:
+        raise ValueError(f"arrays of one name have the shapes {sorted(shapes)}")
+    total = np.zeros(arrays[0].shape)
+    for array in arrays:
+        total += array
+    return (total / len(arrays)).astype(np.float32)
 
 
 def load_weights(module: "nn.Module", path: Path) -> None:

@@ -1,4 +1,7 @@
-"""The strategies of the paper as one table (DESIGN §4): what is trained on, and from where."""
+"""The strategies of the paper as one table (DESIGN §4): what is trained on, and from where.
+
+Beyond the paper there are means: models of other strategies whose weights are averaged.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +28,8 @@ class Strategy:
     source: bool
     translations: Translations
     warm_start: bool = False
+    averages: tuple[str, ...] = ()
+    """Strategies whose models it is the mean of; then it trains none of its own."""
 
     @property
     def once_for_all(self) -> bool:
@@ -37,7 +42,7 @@ class Strategy:
         return ((source,) if self.source else ()) + translated
 
 
-_WARM_SUFFIX = "+ws"
+_WARM_SUFFIX, _MEAN_SIGN = "+ws", "~"
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
     {
@@ -55,11 +60,18 @@ studies of its own, of one language, so that no study of transfer can come to re
 
 
 def strategy(name: str) -> Strategy:
-    """The strategy called ``name``; ``NAME+ws`` warm-starts any other adaptation (paper §5.2).
+    """The strategy called ``name``.
+
+    ``NAME+ws`` warm-starts any other adaptation (paper §5.2). ``NAME~NAME`` is the mean of the
+    weights of the models that the strategies named train on the same seed, each model weighing the
+    same (Wortsman et al. 2022, "model soups"; Schmidt et al. 2023 for cross-lingual transfer): they
+    all start from the same encoder and the same output layer.
 
     Raises:
         InputError: No such strategy; names the nearest one.
     """
+    if _MEAN_SIGN in name:
+        return _mean(name)
     if name in STRATEGIES:
         return STRATEGIES[name]
     if name == MONOLINGUAL:
@@ -71,3 +83,17 @@ def strategy(name: str) -> Strategy:
     near = get_close_matches(name.replace("_", "-"), known, n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]}?" if near else "."
     raise InputError(f"unknown strategy {name!r}{hint} Known: {', '.join(known)}")
+
+
+def _mean(name: str) -> Strategy:
+    names = tuple(name.split(_MEAN_SIGN))
+    if len(set(names)) != len(names):
+        raise InputError(f"the strategy {name!r} names one strategy twice; name each once")
+    parts = [strategy(one) for one in names]
+    translated = any(part.translations is not Translations.NONE for part in parts)
+    return Strategy(
+        source=any(part.source for part in parts),
+        translations=Translations.ALL if translated else Translations.NONE,
+        warm_start=any(part.warm_start for part in parts),
+        averages=names,
+    )

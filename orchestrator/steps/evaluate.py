@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from orchestrator.fingerprints import Json
 from orchestrator.steps.base import Step, Surroundings
-from orchestrator.steps.finetune import FinetuneStep
+from orchestrator.steps.model import TrainedStep
 from orchestrator.steps.sources import Source
 from projection.columns import write_columns
 from projection.schemes import TagScheme
@@ -21,7 +21,7 @@ class EvaluateStep(Step):
 
     kind: ClassVar[str] = "evaluate"
 
-    model: FinetuneStep
+    model: TrainedStep
     language: str
     test: Source
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from orchestrator.steps.base import Surroundings
-from orchestrator.steps.finetune import FinetuneStep
+from orchestrator.steps.model import TrainedStep
 from orchestrator.steps.warmup import WEIGHTS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ MODELS_AT_HAND = 1
 _at_hand: "OrderedDict[tuple[str, str, str], Tagger]" = OrderedDict()
 
 
-def trained_tagger(model: FinetuneStep, around: Surroundings) -> "Tagger":
+def trained_tagger(model: TrainedStep, around: Surroundings) -> "Tagger":
     """The tagger of a finished ``model``, to be read only.
 
     Its weights are mapped from the file and not copied: on processors, all processes of a node that
@@ -31,7 +31,7 @@ def trained_tagger(model: FinetuneStep, around: Surroundings) -> "Tagger":
     return _at_hand[key]
 
 
-def _loaded(model: FinetuneStep, around: Surroundings) -> "Tagger":
+def _loaded(model: TrainedStep, around: Surroundings) -> "Tagger":
     import torch
 
     from trainers.checkpoints import map_weights

@@ -7,10 +7,9 @@ from typing import ClassVar
 
 from orchestrator.fingerprints import Json
 from orchestrator.steps.base import Every, Surroundings
-from orchestrator.steps.model import ModelStep
-from orchestrator.steps.warmup import WEIGHTS, WarmupStep
+from orchestrator.steps.model import TrainedStep
+from orchestrator.steps.warmup import WEIGHTS
 from trainers.course import Checkpoints, Progress
-from trainers.decoding import Decoding
 from trainers.training import TrainSettings, fine_tune
 
 CURVE = "curve.jsonl"
@@ -18,16 +17,18 @@ CHECKPOINT = "training.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetuneStep(ModelStep):
+class FinetuneStep(TrainedStep):
     """Train on the union of some languages' corpora; the source dev set selects."""
 
     kind: ClassVar[str] = "finetune"
     version: ClassVar[int] = 3
 
-    languages: tuple[str, ...]
     training: TrainSettings
-    decoding: Decoding
-    warmup: WarmupStep | None
+
+    @property
+    def num_steps(self) -> int:
+        """Of its schedule."""
+        return self.training.steps
 
     def title(self) -> str:
         """Names the corpora, the seed and whether it starts warm."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import torch
 
     from orchestrator.steps.probe import ProbeStep
+    from orchestrator.steps.warmup import WarmupStep
+    from trainers.decoding import Decoding
     from trainers.tagger import Tagger
 
 
@@ -63,3 +65,19 @@ class ModelStep(Step):
     def built(self, around: Surroundings) -> "Tagger":
         """:meth:`build` in the surroundings of the step."""
         return self.build(around.store, around.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedStep(ModelStep):
+    """A step whose result is a trained model, with its weights and the curve of its training."""
+
+    languages: tuple[str, ...]
+    """Whose corpora it was trained on."""
+    decoding: "Decoding"
+    warmup: "WarmupStep | None"
+    """That was before."""
+
+    @property
+    def num_steps(self) -> int:
+        """Optimiser steps that it takes itself."""
+        return 0

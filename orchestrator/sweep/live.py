@@ -143,7 +143,7 @@ class LiveTrial:
         ]
         if self.record.state in (TrialState.FINISHED, TrialState.FAILED):
             return [*points, self.last_report()]
-        end = min(spec.model.training.steps for spec in self.specs)
+        end = min(spec.model.num_steps for spec in self.specs)
         return [point for point in points if point["step"] < end]
 
     def last_report(self) -> Report:

@@ -100,9 +100,14 @@ class SweepSettings(BaseModel, frozen=True, extra="forbid"):
     @classmethod
     def _known_strategy(cls, name: str) -> str:
         try:
-            strategy(name)
+            found = strategy(name)
         except InputError as error:
             raise ValueError(str(error)) from None
+        if found.averages:
+            raise ValueError(
+                f"{name} is a mean of models and trains none of its own, so there is nothing to "
+                f"sweep; sweep one of {', '.join(found.averages)}"
+            )
         return name
 
     @field_validator("metric")

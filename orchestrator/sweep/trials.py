@@ -14,6 +14,7 @@ from orchestrator.plan import Planner, RunSpec
 from orchestrator.sharing import behind
 from orchestrator.steps.base import Step
 from orchestrator.steps.finetune import FinetuneStep
+from orchestrator.steps.model import TrainedStep
 from orchestrator.steps.sources import UnlabelledSource
 from orchestrator.steps.warmup import WarmupStep
 from orchestrator.study import Study
@@ -174,7 +175,7 @@ class TrialPlanner:
         specs = self._planner.specs(self.trial_study(settings))
         return tuple(replace(spec, model=self._on_the_way(spec.model)) for spec in specs)
 
-    def _on_the_way(self, model: FinetuneStep) -> FinetuneStep:
+    def _on_the_way(self, model: TrainedStep) -> TrainedStep:
         warmup = model.warmup
         if warmup is None or not self._waypoints:
             return model

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from orchestrator.plan import Plan, RunSpec
 from orchestrator.study import Study
+from trainers.strategies import strategy
 
 
 def common_tags(study: Study) -> dict[str, str]:
@@ -58,5 +59,8 @@ def study_note(plan: Plan, texts: Mapping[str, str]) -> str:
 
 def model_note(spec: RunSpec) -> str:
     """Description of a model."""
+    averaged = strategy(spec.strategy).averages
+    mean = f"The mean of {len(averaged)} strategies' models. " if averaged else ""
     warm = " after a multilingual warm-up" if spec.model.warmup else ""
-    return f"Trained on {', '.join(spec.model.languages)}{warm}; serves {', '.join(spec.targets)}."
+    trained = f"{mean}Trained on {', '.join(spec.model.languages)}{warm}"
+    return f"{trained}; serves {', '.join(spec.targets)}."

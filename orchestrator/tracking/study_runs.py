@@ -155,7 +155,7 @@ class StudyRuns:
 
     def _curves(self, spec: RunSpec, record: Mapping[str, Any]) -> Iterator[Point]:
         when, outputs = ended(record), record["outputs"]
-        yield Point("dev_f1", outputs["dev_f1"], when, outputs["best_step"])
+        yield Point("dev_f1", outputs["dev_f1"], when, outputs.get("best_step", 0))
         yield Point("train_seconds", record["seconds"], when)
         for point in training_curve(spec, self.store):
             yield Point(TRAIN_LOSS, point["loss"], when, point["step"])
