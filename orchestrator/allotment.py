@@ -5,6 +5,7 @@ from math import floor
 
 from orchestrator.resources import StepResources
 from orchestrator.schedule import Demand, Nodes, Resources, place
+from orchestrator.steps.average import AverageStep
 from orchestrator.steps.base import Step
 from orchestrator.steps.evaluate import EvaluateStep
 from orchestrator.steps.model import ModelStep
@@ -34,7 +35,7 @@ def measured(step: Step, store: StepStore) -> Measured:
     if probe is None or not store.is_done(probe):
         return Measured()
     found = store.outputs(probe)
-    use = "evaluate" if isinstance(step, EvaluateStep) else "train"
+    use = "evaluate" if isinstance(step, EvaluateStep | AverageStep) else "train"
     return Measured(MARGIN * found[use], MARGIN * found[f"gpu_{use}"], found["gpu_total"])
 
 
