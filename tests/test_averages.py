@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from mlflow import MlflowClient
 from safetensors.numpy import save_file
 from safetensors.torch import load_file
 
@@ -15,9 +16,11 @@ from experiments.report import report
 from orchestrator.execute import run_steps
 from orchestrator.local import InProcessLauncher
 from orchestrator.plan import Plan, make_plan
+from orchestrator.results import results
 from orchestrator.steps.warmup import WEIGHTS
 from orchestrator.store import StepStore
 from orchestrator.study_file import read_study
+from orchestrator.tracking import Tracker
 from projection.errors import InputError
 from tests.studies import write_study
 from trainers.checkpoints import mean_arrays
@@ -115,6 +118,20 @@ def test_a_mean_is_scored_reported_and_exported_as_any_model(
     assert out.exit_code == 0, out.output
     card = (folder / "README.md").read_text()
     assert "the mean of the weights of 2 models, together trained on" in card
+
+
+def test_mlflow_takes_the_means_of_a_study_whatever_its_strategies_are_called(
+    plan: Plan, store: StepStore, tmp_path: Path
+) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    Tracker(plan, store, uri).finish("FINISHED", {})
+    client = MlflowClient(uri)
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    (whole,) = client.search_runs(experiments, "tags.`xlwarm.kind` = 'study'")
+    assert whole.info.status == "FINISHED"
+    f1s = [result.f1 for result in results(plan, store) if result.strategy == MEAN]
+    found = whole.data.metrics["test_f1_mean.zero-shot_multilingual.avg"]
+    assert found == pytest.approx(sum(f1s) / len(f1s))
 
 
 def test_a_mean_cannot_be_swept(study: Path) -> None:

@@ -1,5 +1,6 @@
 """What runs are called, tagged and parametrised by, and what their descriptions say."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -44,6 +45,15 @@ def flat_names(settings: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from flat_names(value, f"{prefix}.{key}" if prefix else key)
     else:
         yield prefix, str(settings)
+
+
+def in_metric(strategy_name: str) -> str:
+    """The name of a strategy as a part of a metric's, where MLflow takes few signs.
+
+    >>> in_metric("zero-shot"), in_metric("multilingual+ws"), in_metric("zero-shot~mtl-ws")
+    ('zero-shot', 'multilingual_ws', 'zero-shot_mtl-ws')
+    """
+    return re.sub(r"[^\w.-]", "_", strategy_name)
 
 
 def study_note(plan: Plan, texts: Mapping[str, str]) -> str:

@@ -31,7 +31,7 @@ from orchestrator.tracking.content import (
 from orchestrator.tracking.curves import DEV_CURVE, TRAIN_LOSS
 from orchestrator.tracking.lineage import model_datasets, test_dataset
 from orchestrator.tracking.mistakes import mistake_tables
-from orchestrator.tracking.names import flat_names, model_note, settings_of, study_note
+from orchestrator.tracking.names import flat_names, in_metric, model_note, settings_of, study_note
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class StudyRuns:
         study = self.plan.study
         started, ended = self._span()
         means = (
-            Point(f"{name}.{tags['xlwarm.strategy']}.{tags['xlwarm.language']}", value, when)
-            for tags, values, when in self._means()
+            Point(f"{name}.{in_metric(strategy)}.{column}", value, when)
+            for strategy, column, values, when in self._means()
             for name, value in values.items()
         )
         chosen = {
@@ -212,8 +212,7 @@ class StudyRuns:
     def aggregates(self) -> Iterator[RunContent]:
         """Mean and deviation over seeds, a run for each strategy and language, and the average."""
         study = self.plan.study
-        for tags, values, when in self._means():
-            strategy, language = tags["xlwarm.strategy"], tags["xlwarm.language"]
+        for strategy, language, values, when in self._means():
             chosen = {"strategy": strategy, "language": language}
             yield RunContent(
                 kind="aggregate",
@@ -223,19 +222,18 @@ class StudyRuns:
                 status=FINISHED,
                 started=when,
                 ended=when,
-                tags=tags,
+                tags={"xlwarm.strategy": strategy, "xlwarm.language": language},
                 params=dict(flat_names(settings_of(study) | chosen)),
                 points=tuple(Point(name, value, when) for name, value in values.items()),
             )
 
-    def _means(self) -> Iterator[tuple[dict[str, str], dict[str, float], int]]:
-        """Tags, numbers and time of every cell of the table."""
+    def _means(self) -> Iterator[tuple[str, str, dict[str, float], int]]:
+        """Strategy, language, numbers and time of every cell of the table."""
         found = results(self.plan, self.store)
         whens = self._test_times(found)
         for (strategy, column), cell in cells(found, self.plan.study.targets).items():
             values = {"test_f1_mean": cell.mean, "test_f1_std": cell.std, "n_seeds": cell.seeds}
-            tags = {"xlwarm.strategy": strategy, "xlwarm.language": column}
-            yield tags, values, whens[strategy]
+            yield strategy, column, values, whens[strategy]
 
     def _test_times(self, found: Sequence[RunResult]) -> dict[str, int]:
         """When the last test of every strategy ended."""
