@@ -12,7 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projection.errors import InputError
-from projection.translators import LanguagePair, TranslationError
+from projection.translators import (
+    LanguagePair,
+    TranslationError,
+    TranslationMemory,
+    translate_once,
+)
 from projection.translators import apertium as module
 from projection.translators.apertium import Apertium, reachable
 from projection.translators.apertium_stream import from_stream, to_stream
@@ -168,11 +173,16 @@ def test_breaks_and_nothing_inside_of_a_text_do_not_move_the_others(real):
 @pytest.mark.parametrize(
     ("via", "modes"), [(None, "eng-spa+es-fr"), ("es", "eng-spa+es-fr"), ("ca", "eng-cat+cat-fra")]
 )
-def test_going_over_a_third_language_is_translating_twice(real, via, modes):
+def test_going_over_a_third_language_is_translating_twice(real, via, modes, tmp_path):
     texts = ["The dog ate my book.", "Where does she sleep?"]
     pivot, french = via or "es", LanguagePair("en", "fr")
     halfway = real.translate(texts, LanguagePair("en", pivot))
     found = Apertium(via).translate(texts, french)
     assert found == real.translate(halfway, LanguagePair(pivot, "fr"))
     assert found[0].startswith("Le chien a mangé")
+    memory = TranslationMemory(tmp_path / "memory.sqlite")
+    assert translate_once(texts, Apertium(via), french, memory) == found
+    spoken = Apertium().version(LanguagePair("en", pivot))
+    known = memory.known("apertium", spoken, LanguagePair("en", pivot), texts)
+    assert list(known.values()) == halfway
     assert Apertium(via).version(french).startswith(f"{modes}@")

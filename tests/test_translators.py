@@ -73,6 +73,35 @@ def test_nothing_is_translated_twice_and_an_interrupted_job_goes_on(memory):
     assert seen == [(2, 5), (4, 5), (5, 5)]
 
 
+class Over(Upper):
+    """Goes over German into whatever else; marks every text with the language that it is in."""
+
+    def version(self, pair):
+        return str(pair)
+
+    def legs(self, pair):
+        if "de" in (pair.source, pair.target):
+            return [(self, pair)]
+        return [(self, LanguagePair(pair.source, "de")), (self, LanguagePair("de", pair.target))]
+
+    def translate(self, texts, pair):
+        assert "de" in (pair.source, pair.target)
+        return [f"{text}>{pair.target}" for text in super().translate(texts, pair)]
+
+
+def test_what_two_ways_have_in_common_is_translated_once(memory):
+    over, texts = Over(), ["a", "b", "c"]
+    french = translate_once(texts, over, LanguagePair("en", "fr"), memory)
+    assert french == ["A>DE>fr", "B>DE>fr", "C>DE>fr"]
+    over.asked.clear()
+    italian = translate_once([*texts, "d"], over, LanguagePair("en", "it"), memory)
+    assert italian == ["A>DE>it", "B>DE>it", "C>DE>it", "D>DE>it"]
+    assert over.asked == [["d"], ["A>de", "B>de"], ["C>de", "D>de"]]
+    over.asked.clear()
+    assert translate_once(texts, over, LanguagePair("en", "de"), memory) == ["A>de", "B>de", "C>de"]
+    assert not over.asked
+
+
 def test_another_version_language_or_translator_is_another_memory(memory):
     translate_once(["a"], Upper(), PAIR, memory)
     assert memory.known("upper", "1", PAIR, ["a", "b"]) == {"a": "A"}

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from projection.errors import InputError
 from projection.translators.apertium_stream import output_of, run_mode
-from projection.translators.base import LanguagePair, Limits
+from projection.translators.base import LanguagePair, Limits, Translator
 
 PROGRAM = "apertium"
 PIVOT = "es"
@@ -51,6 +51,16 @@ class Apertium:
         for mode in modes:
             digest.update(content_of(mode))
         return f"{'+'.join(modes)}@{digest.hexdigest()[:12]}"
+
+    def legs(self, pair: LanguagePair) -> list[tuple[Translator, LanguagePair]]:
+        """One for each mode.
+
+        Raises:
+            InputError: Apertium or a mode is not installed.
+        """
+        modes = path_of_modes(pair, self._via)
+        stops = [pair.source, *([self._via or PIVOT] * (len(modes) - 1)), pair.target]
+        return [(Apertium(), LanguagePair(one, other)) for one, other in pairwise(stops)]
 
     def translate(self, texts: Sequence[str], pair: LanguagePair) -> list[str]:
         """Translate through every mode on the path; words that a mode does not know stay.

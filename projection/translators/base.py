@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,18 @@ class Translator(Protocol):
         Raises:
             InputError: The translator lacks what it needs: a program, a key, a quota.
             TranslationError: It failed.
+        """
+
+
+@runtime_checkable
+class Relay(Protocol):
+    """A translator that goes over other languages where there is no direct way."""
+
+    def legs(self, pair: LanguagePair) -> Sequence[tuple[Translator, LanguagePair]]:
+        """The direct translations that, one after the other, are that of ``pair``.
+
+        Raises:
+            InputError: It cannot translate the pair, or is not installed.
         """
 
 

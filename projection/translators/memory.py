@@ -7,7 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from projection.errors import InputError
-from projection.translators.base import LanguagePair, TranslationError, Translator, batches
+from projection.translators.base import (
+    LanguagePair,
+    Relay,
+    TranslationError,
+    Translator,
+    batches,
+)
 
 WAIT = 120.0
 """Seconds to wait for another process that writes."""
@@ -117,6 +123,9 @@ def translate_once(
     batch another has stored meanwhile goes on from the other end. What is returned is what the
     memory holds.
 
+    Where the way goes over other languages, every leg is remembered: what was translated into
+    Spanish on the way to French is not translated into Spanish again on the way to Italian.
+
     Args:
         texts: Lines of running text, none empty; the same may come several times.
         translator: Of the texts that are not known.
@@ -133,26 +142,43 @@ def translate_once(
     found = memory.known(translator.name, version, pair, distinct)
     observe(len(found), len(distinct))
     missing = [text for text in distinct if text not in found]
+    last, last_pair, halfway = _up_to_the_last_leg(missing, translator, pair, memory, observe)
     waiting = deque(batches(missing, translator.limits))
     while waiting:
         batch = waiting.popleft()
         found |= memory.known(translator.name, version, pair, batch)
         asked = [text for text in batch if text not in found]
-        new = _translate(asked, translator, pair) if asked else {}
-        if memory.store(translator.name, version, pair, new) < len(new):
+        new = _translate([halfway[text] for text in asked], last, last_pair) if asked else []
+        added = dict(zip(asked, new, strict=True))
+        if memory.store(translator.name, version, pair, added) < len(added):
             waiting.reverse()
-            new = memory.known(translator.name, version, pair, asked)
-        found |= new
+            added = memory.known(translator.name, version, pair, asked)
+        found |= added
         observe(len(found), len(distinct))
     return [found[text] for text in texts]
 
 
-def _translate(
-    texts: Sequence[str], translator: Translator, pair: LanguagePair
-) -> Mapping[str, str]:
+def _up_to_the_last_leg(
+    texts: Sequence[str],
+    translator: Translator,
+    pair: LanguagePair,
+    memory: TranslationMemory,
+    observe: Observe,
+) -> tuple[Translator, LanguagePair, dict[str, str]]:
+    """What translates last, between which languages, and what it is given, by text."""
+    legs = translator.legs(pair) if texts and isinstance(translator, Relay) else ()
+    if len(legs) < 2:
+        return translator, pair, dict(zip(texts, texts, strict=True))
+    halfway = list(texts)
+    for one, leg in legs[:-1]:
+        halfway = translate_once(halfway, one, leg, memory, observe)
+    return *legs[-1], dict(zip(texts, halfway, strict=True))
+
+
+def _translate(texts: Sequence[str], translator: Translator, pair: LanguagePair) -> list[str]:
     translated = translator.translate(texts, pair)
     if len(translated) != len(texts):
         raise TranslationError(
             f"{translator.name} gave {len(translated)} translations for {len(texts)} texts"
         )
-    return dict(zip(texts, translated, strict=True))
+    return translated
