@@ -146,7 +146,9 @@ def _training(model: TrainedModel) -> str:
     trained = f"{cut}{mean}trained on {' and '.join(corpora)}, seed {inputs['seed']}"
     if not warmup:
         return trained
-    return f"{trained}, after a multilingual warm-up on {' '.join(warmup['inputs']['languages'])}"
+    some = "some of them " if models else ""
+    languages = " ".join(warmup["inputs"]["languages"])
+    return f"{trained}, {some}after a multilingual warm-up on {languages}"
 
 
 def _scores(model: TrainedModel) -> Iterator[str]:

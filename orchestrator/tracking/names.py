@@ -71,6 +71,7 @@ def model_note(spec: RunSpec) -> str:
     """Description of a model."""
     averaged = strategy(spec.strategy).averages
     mean = f"The mean of {len(averaged)} strategies' models. " if averaged else ""
-    warm = " after a multilingual warm-up" if spec.model.warmup else ""
+    some = " some of them" if averaged else ""
+    warm = f"{some} after a multilingual warm-up" if spec.model.warmup else ""
     trained = f"{mean}Trained on {', '.join(spec.model.languages)}{warm}"
     return f"{trained}; serves {', '.join(spec.targets)}."
