@@ -121,14 +121,16 @@ def share_done(state: State) -> float:
 
 
 def describe(state: State, seconds: float) -> str:
-    """Steps, speed and loss of a running step.
+    """How far a running step is, its speed, and its loss if it trains.
 
     >>> describe({"done": 50, "of": 100, "loss": 0.25}, 10.0)
     '50/100, 5.0/s, loss 0.250'
+    >>> describe({"done": 500, "of": 9946}, 10.0), describe({}, 10.0)
+    ('500/9946, 50.0/s', '10 s')
     """
     if not state:
         return f"{seconds:.0f} s"
-    done, loss = state["done"], state["loss"]
+    done, loss = state["done"], state.get("loss")
     assert isinstance(done, int)
-    assert isinstance(loss, float)
-    return f"{done}/{state['of']}, {done / max(seconds, 1e-9):.1f}/s, loss {loss:.3f}"
+    told = "" if loss is None else f", loss {loss:.3f}"
+    return f"{done}/{state['of']}, {done / max(seconds, 1e-9):.1f}/s{told}"
