@@ -155,7 +155,12 @@ def test_a_seed_gives_bitwise_the_same_weights_again_and_another_seed_others(tin
 
 @pytest.mark.parametrize("mean", LossMean)
 def test_steps_are_those_of_torchs_adam(mean, tiny):
-    """PyTorch's default Adam on ordinary parameters with dense gradients, batches in one part."""
+    """PyTorch's default Adam on ordinary parameters with dense gradients, batches in one part.
+
+    A key's bias adds the same to all scores of a softmax, so its gradient is 0 (1e-20 in float64).
+    In float32 it is rounding, which Adam divides by its own size: neither side's is the right one,
+    and both have to be near to where they began.
+    """
     corpus, steps = encoded(tiny), 8
     ours, plain = tagger(tiny, dropout=0), tagger(tiny, dropout=0)
     ours.loss_mean = mean
@@ -173,9 +178,14 @@ def test_steps_are_those_of_torchs_adam(mean, tiny):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    expected = parameters_of(plain)
-    assert (expected - start).abs().max() > 0.5 * steps * 1e-3
-    torch.testing.assert_close(parameters_of(ours), expected, rtol=0, atol=1e-6)
+    assert (parameters_of(plain) - start).abs().max() > 0.5 * steps * 1e-3
+    begun, expected = tagger(tiny, dropout=0).state_dict(), plain.state_dict()
+    for name, found in ours.state_dict().items():
+        if name.endswith("key.bias"):
+            torch.testing.assert_close(found, begun[name], rtol=0, atol=1e-5)
+            torch.testing.assert_close(expected[name], begun[name], rtol=0, atol=1e-5)
+        else:
+            torch.testing.assert_close(found, expected[name], rtol=0, atol=5e-7)
 
 
 def test_gradients_are_scaled_down_to_the_greatest_norm_and_never_up():
