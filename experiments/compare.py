@@ -1,14 +1,18 @@
 """``xlwarm compare``: the scores of several studies in one table, as the arms of an analysis."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 import click
 
 from experiments.options import plan_of, set_option, store_option
+from experiments.reports.across import Arm, arms_of, compare_arms, counterparts
 from experiments.reports.document import Cell, Table
-from experiments.reports.text import BOXES, render_table
-from experiments.tables import dev_cell, score_cell, wanted
+from experiments.reports.scores import difference_table, method, significance_note
+from experiments.reports.significance import Comparison
+from experiments.reports.text import BOXES, TEXT_WIDTH, render_table
+from experiments.tables import SIGNIFICANT, dev_cell, score_cell, wanted
 from orchestrator.plan import Plan
 from orchestrator.results import AVERAGE, RunResult, cells, results
 from orchestrator.store import StepStore, open_store, snapshot
@@ -26,6 +30,12 @@ SHOWN_DIGITS = 12
 @set_option
 @click.option("--only", metavar="STRATEGY,..", help="Only these strategies, where there are any.")
 @click.option(
+    "--baseline",
+    metavar="STUDY[:STRATEGY]",
+    help="Also say what differs significantly from this: from one strategy, or from the same one "
+    "of another study (from its cold one, where that has no warm start).",
+)
+@click.option(
     "--format", "format_name", type=click.Choice(list(BOXES)), default="text", show_default=True
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write to this file.")
@@ -34,33 +44,49 @@ def compare(
     store: str,
     overrides: tuple[str, ...],
     only: str | None,
+    baseline: str | None,
     format_name: str,
     out: Path | None,
 ) -> None:
     """Show the scores of every STUDY in one table, a row for each of its strategies.
 
-    Give --set as for `xlwarm run`; it holds for all of them.
+    Give --set as for `xlwarm run`; it holds for all of them. With --baseline, a second table has
+    the differences to it, with intervals and p, as `xlwarm report` within one study.
     """
     names = [name.strip() for name in only.split(",")] if only else []
     for name in names:
         strategy(name)
     plans = [plan_of(path, overrides, None) for path in studies]
-    text = render(plans, snapshot(open_store(store)), names, format_name)
+    text = render(plans, snapshot(open_store(store)), names, format_name, baseline)
     if out:
         out.write_text(text, encoding="utf-8")
     else:
         click.echo(text, nl=False)
 
 
-def render(plans: Sequence[Plan], store: StepStore, only: Sequence[str], format_name: str) -> str:
-    """The table, and where each study's numbers come from.
+def render(
+    plans: Sequence[Plan],
+    store: StepStore,
+    only: Sequence[str],
+    format_name: str,
+    baseline: str | None = None,
+) -> str:
+    """The table, what differs from ``baseline`` if there is one, and where each study's numbers
+    come from.
 
     Raises:
-        InputError: The studies are of different tasks, or two have one name.
+        InputError: The studies are of different tasks, or two have one name; there is no such
+            baseline, or it was tested on something else.
     """
     _refuse_others(plans)
     found = {plan.study.name: results(plan, store) for plan in plans}
-    table = render_table(comparison(plans, found, only), format_name)
+    differences: list[Comparison] = []
+    if baseline:
+        pairs = counterparts(arms_of(plans, only), baseline)
+        differences = compare_arms(plans, store, pairs)
+    parts = [render_table(comparison(plans, found, only, differences), format_name)]
+    if baseline:
+        parts += _differences(plans, differences, baseline, format_name)
     bullet = "* " if format_name == "markdown" else "  "
     lines = [
         f"{bullet}{plan.study.name}: {plan.study.backbone.name}, seeds "
@@ -68,11 +94,27 @@ def render(plans: Sequence[Plan], store: StepStore, only: Sequence[str], format_
         f"results done; study {plan.fingerprint[:SHOWN_DIGITS]}"
         for plan in plans
     ]
-    return f"{table}\n\n" + "\n".join(lines) + "\n"
+    return "\n\n".join((*parts, "\n".join(lines))) + "\n"
+
+
+def _differences(
+    plans: Sequence[Plan], found: Sequence[Comparison], baseline: str, format_name: str
+) -> Iterator[str]:
+    if not found:
+        yield f"Nothing was tested with the same seed as {baseline} yet."
+        return
+    several = max(len(plan.study.seeds) for plan in plans) > 1
+    said = f"Differences to {baseline} {method(len(found), several=several)}"
+    yield said if format_name == "markdown" else fill(said, TEXT_WIDTH)
+    note = significance_note(f"{SIGNIFICANT} differs from the baseline", several=several)
+    yield render_table(difference_table(found, "that of the baseline", note), format_name)
 
 
 def comparison(
-    plans: Sequence[Plan], found: Mapping[str, Sequence[RunResult]], only: Sequence[str] = ()
+    plans: Sequence[Plan],
+    found: Mapping[str, Sequence[RunResult]],
+    only: Sequence[str] = (),
+    differences: Iterable[Comparison] = (),
 ) -> Table:
     """F1 in percent, mean over seeds and standard deviation; the best of a column is bold.
 
@@ -80,7 +122,9 @@ def comparison(
         plans: Of one task.
         found: What is done, by name of the study.
         only: Strategies to show; nothing for all.
+        differences: Of which the significant ones get a mark.
     """
+    marked = {(one.strategy, one.column) for one in differences if one.is_significant}
     columns = (*dict.fromkeys(t for plan in plans for t in plan.study.targets), AVERAGE)
     scores = {
         (plan.study.name, *key): score
@@ -99,7 +143,12 @@ def comparison(
             for how in plan.study.strategies:
                 if not only or how in only:
                     row = (
-                        score_cell(scores.get((name, how, column)), best[column], seeds)
+                        score_cell(
+                            scores.get((name, how, column)),
+                            best[column],
+                            seeds,
+                            SIGNIFICANT if (Arm(name, how).name, column) in marked else "",
+                        )
                         for column in columns
                     )
                     yield Cell(name), Cell(how), *row, dev_cell(found[name], how)

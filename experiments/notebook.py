@@ -9,7 +9,7 @@ study.plot("differences")
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +19,9 @@ from typing import TYPE_CHECKING, Any
 from experiments.frames import result_frame
 from experiments.options import run_command
 from experiments.report import FORMATS, logged_page
-from experiments.reports.convergence import curve_drawings
 from experiments.reports.evidence import Evidence
-from experiments.reports.figures import Drawing, side_by_side
-from experiments.reports.mistakes import fate_drawings
-from experiments.reports.scores import difference_drawings, score_drawings
+from experiments.reports.figures import side_by_side
+from experiments.reports.plots import PLOTS
 from experiments.reports.significance import Comparison
 from orchestrator.plan import Plan, make_plan
 from orchestrator.store import StepStore, open_store, snapshot
@@ -177,13 +175,3 @@ class Study:
     def _evidence(self, baseline: str | None = None) -> Evidence:
         """Read anew: another process may have computed more."""
         return Evidence(self.plan, snapshot(self.store), self._command, baseline)
-
-
-PLOTS: Mapping[str, Callable[[Evidence], Iterable[Drawing]]] = MappingProxyType(
-    {
-        "scores": score_drawings,
-        "differences": difference_drawings,
-        "errors": fate_drawings,
-        "curves": curve_drawings,
-    }
-)

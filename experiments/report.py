@@ -15,9 +15,11 @@ from experiments.options import (
     study_options,
     swept_study_of,
 )
+from experiments.pictures import write_pictures
 from experiments.reports.evidence import Evidence
 from experiments.reports.latex import render_latex
 from experiments.reports.page import render_page
+from experiments.reports.plots import pictures
 from experiments.reports.study_report import study_report
 from experiments.reports.text import render_text
 from orchestrator.plan import Plan
@@ -65,10 +67,10 @@ LOGGED_PAGE = "report.html"
 )
 @click.option(
     "--png",
-    "pictures",
+    "folder",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
-    help="With --sweep: write its drawings there as well.",
+    help="Write the figures there as PNG as well.",
 )
 @click.option(
     "--log",
@@ -87,7 +89,7 @@ def report(
     out: Path | None,
     baseline: str | None,
     of_sweep: bool,
-    pictures: Path | None,
+    folder: Path | None,
     tracking: str | None,
 ) -> None:
     """Show the results of STUDY; a study that is half done shows what it has.
@@ -101,10 +103,10 @@ def report(
         from experiments.sweep_reports import report_sweep
 
         study = swept_study_of(study_file, overrides, only)
-        report_sweep(study, open_store(store), format_name, out, pictures, tracking)
+        report_sweep(study, open_store(store), format_name, out, folder, tracking)
         return
-    if pictures or tracking:
-        raise InputError("--png and --log are for the report of a sweep; give --sweep as well")
+    if tracking:
+        raise InputError("--log is for the report of a sweep; give --sweep as well")
     plan = plan_of(study_file, overrides, only)
     if baseline and baseline not in plan.study.strategies:
         known = ", ".join(plan.study.strategies)
@@ -117,6 +119,8 @@ def report(
         out.write_text(click.unstyle(text), encoding="utf-8")
     else:
         click.echo(text, nl=False)
+    if folder:
+        write_pictures(folder, pictures(evidence))
     if evidence.missing:
         number = sum(map(len, evidence.missing.values()))
         click.echo(f"{number} results are missing; `{command}` goes on with them", err=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.options import STORE_DATABASE
+from experiments.pictures import write_pictures
 from experiments.reports.sweep_figures import drawings, pngs
 from experiments.reports.sweep_report import FORMATS, logged_files
 
@@ -19,7 +20,7 @@ def report_sweep(
     store: "StepStore",
     format_name: str,
     out: Path | None,
-    pictures: Path | None,
+    folder: Path | None,
     tracking: str | None,
 ) -> None:
     """Show the sweep of ``study`` as far as it has come.
@@ -29,7 +30,7 @@ def report_sweep(
         store: Where the sweep's records are.
         format_name: One of the formats of a report.
         out: File to write to; None prints.
-        pictures: Folder for the drawings as PNG; None: not wanted.
+        folder: For the drawings as PNG; None: not wanted.
         tracking: MLflow URI (or ``STORE_DATABASE``) to log to; None: not wanted.
 
     Raises:
@@ -45,11 +46,8 @@ def report_sweep(
         out.write_text(text, encoding="utf-8")
     else:
         click.echo(text, nl=False)
-    if pictures:
-        pictures.mkdir(parents=True, exist_ok=True)
-        for name, content in pngs(drawings(sweep, trials)).items():
-            (pictures / name).write_bytes(content)
-            click.echo(f"wrote {pictures / name}", err=True)
+    if folder:
+        write_pictures(folder, pngs(drawings(sweep, trials)))
     if tracking:
         from orchestrator.driver import default_tracking
         from orchestrator.sweep.artefacts import log_report

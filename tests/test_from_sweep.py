@@ -241,6 +241,6 @@ def test_from_sweep_with_and_without_a_name_asks_for_another_and_for_the_studys_
     assert not store.root.exists()
 
 
-def test_pictures_and_logging_are_refused_without_a_sweep(file: Path) -> None:
+def test_logging_is_refused_without_a_sweep(file: Path) -> None:
     with pytest.raises(InputError, match="give --sweep as well"):
-        xlwarm.main(["report", str(file), "--png", "x"], standalone_mode=False)
+        xlwarm.main(["report", str(file), "--log"], standalone_mode=False)

@@ -172,3 +172,17 @@ def test_sections_are_left_out_where_there_is_nothing_to_show(
 ) -> None:
     document = study_report(Evidence(made_up.plan, StepStore(tmp_path), "xlwarm run x"))
     assert [section.key for section in document.sections] == ["scores", "cost", "reproduce"]
+
+
+def test_figures_are_written_as_files_too(made_up: MadeUp, tmp_path: Path) -> None:
+    done = reported(made_up.file, made_up.done, "--png", str(tmp_path / "figures"))
+    written = sorted((tmp_path / "figures").iterdir())
+    names = ["curves.png", "differences.png", "errors.png", "scores.png"]
+    assert [path.name for path in written] == names
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
+    assert done.stderr.count("wrote ") == 4
+
+
+def test_figures_of_which_nothing_is_done_are_not_written(made_up: MadeUp, tmp_path: Path) -> None:
+    reported(made_up.file, StepStore(tmp_path), "--png", str(tmp_path / "figures"))
+    assert list((tmp_path / "figures").iterdir()) == []

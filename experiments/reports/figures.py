@@ -32,6 +32,8 @@ WIDTH = 3.9
 BESIDE = 3
 """Panels in a row, where a figure is whole."""
 
+DOTS_PER_INCH = 150
+
 MARKED_POINTS = 20
 """A curve of more has no markers."""
 
@@ -250,6 +252,17 @@ def side_by_side(drawings: Sequence[Drawing]) -> "Figure":
             drawing.draw(place.add_subplot())
             place.suptitle(drawing.title, x=0.02, ha="left", fontsize=11, fontweight="bold")
     return figure
+
+
+def png(drawings: Sequence[Drawing]) -> bytes:
+    """A file of all ``drawings``, at least one, :func:`side_by_side` on white."""
+    import matplotlib
+
+    out = io.BytesIO()
+    figure = side_by_side(drawings)
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(out, format="png", dpi=DOTS_PER_INCH, facecolor="white")
+    return out.getvalue()
 
 
 @cache

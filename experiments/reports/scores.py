@@ -37,7 +37,12 @@ def summary(evidence: Evidence) -> Section:
 
 
 def _note(evidence: Evidence, mark: str) -> str:
-    models = "" if len(evidence.study.seeds) > 1 else " One seed: the models differ, not more."
+    return significance_note(mark, several=len(evidence.study.seeds) > 1)
+
+
+def significance_note(mark: str, *, several: bool) -> str:
+    """What a mark means; ``several`` seeds or one."""
+    models = "" if several else " One seed: the models differ, not more."
     return f"{mark}: p < .05, corrected.{models}"
 
 
@@ -133,12 +138,14 @@ def differences(evidence: Evidence) -> Section:
             "Differences",
             ("Nothing to compare yet: no two strategies were tested with the same seed.",),
         )
+    compared_with = f"Each strategy is compared with {_what(evidence)}"
+    several = len(evidence.study.seeds) > 1
     return Section(
         "differences",
         "Differences",
-        (_method(evidence),),
+        (f"{compared_with} {method(len(compared), several=several)}",),
         (
-            _difference_table(evidence),
+            difference_table(compared, f"that of {_what(evidence)}", _note(evidence, SIGNIFICANT)),
             Figure(
                 "intervals",
                 f"Points over {_what(evidence)}, with 95 % intervals; filled where p < .05, "
@@ -149,32 +156,38 @@ def differences(evidence: Evidence) -> Section:
     )
 
 
-def _method(evidence: Evidence) -> str:
-    several = len(evidence.study.seeds) > 1
+def method(comparisons: int, *, several: bool) -> str:
+    """How differences are tested, as the end of a sentence.
+
+    Args:
+        comparisons: For which p is corrected.
+        several: There are several seeds.
+    """
     over_seeds = (
         "p over seeds: Student's paired t. p corrected: the larger of both"
         if several
         else "There is no test over one seed, so nothing follows for others. p corrected: that"
     )
     return (
-        f"Each strategy is compared with {_what(evidence)} over the seeds that both have. "
-        "p over sentences: approximate randomisation of whole sentences (all seeds together), "
-        f"{EXCHANGES:,} exchanges, micro-F1 (Noreen 1989; Yeh 2000). {over_seeds}, for "
-        f"{len(evidence.comparisons)} comparisons (Holm 1979). Intervals: paired Multi-Bootstrap "
-        f"over sentences{' and seeds' if several else ''}, {DRAWS:,} draws (Sellam et al. 2022)."
+        "over the seeds that both have. p over sentences: approximate randomisation of whole "
+        f"sentences (all seeds together), {EXCHANGES:,} exchanges, micro-F1 (Noreen 1989; Yeh "
+        f"2000). {over_seeds}, for {comparisons} comparisons (Holm 1979). Intervals: paired "
+        f"Multi-Bootstrap over sentences{' and seeds' if several else ''}, {DRAWS:,} draws "
+        "(Sellam et al. 2022)."
     )
 
 
-def _difference_table(evidence: Evidence) -> Table:
-    rows = []
-    for column in evidence.columns:
-        for name in evidence.study.strategies:
-            one = evidence.comparison(name, column)
-            if one:
-                rows.append(_difference_row(one))
+def difference_table(comparisons: Sequence[Comparison], what: str, note: str) -> Table:
+    """A row a comparison.
+
+    Args:
+        comparisons: In the order of the rows.
+        what: The F1 that is taken off, in words.
+        note: That explains the mark of what is significant.
+    """
     return Table(
         "differences",
-        f"F1 less that of {_what(evidence)}, in points",
+        f"F1 less {what}, in points",
         (
             "strategy",
             "language",
@@ -186,8 +199,8 @@ def _difference_table(evidence: Evidence) -> Table:
             "p seeds",
             "p corrected",
         ),
-        tuple(rows),
-        _note(evidence, SIGNIFICANT),
+        tuple(map(_difference_row, comparisons)),
+        note,
     )
 
 

@@ -4,7 +4,6 @@ Nothing is said by colour alone: heat maps carry their numbers and a scale that 
 grey, cells without a score are hatched, and lines differ in dashes and markers.
 """
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,11 +11,10 @@ from typing import TYPE_CHECKING
 from experiments.reports.figures import (
     COLOURS,
     INK,
-    STYLE,
     Dots,
     Drawing,
     dots,
-    side_by_side,
+    png,
 )
 from experiments.reports.sweep_numbers import (
     Effect,
@@ -39,8 +37,6 @@ SCALE = "cividis"
 
 DARK_BELOW = 0.5
 """Share of the scale up to which its colours are dark, and numbers on them white."""
-
-DOTS_PER_INCH = 150
 
 
 def drawings(sweep: Sweep, trials: Sequence[Trial]) -> dict[str, Drawing]:
@@ -133,13 +129,4 @@ def rate_drawing(trials: Sequence[Trial], sweep: Sweep) -> Drawing:
 
 def pngs(drawn: Mapping[str, Drawing]) -> dict[str, bytes]:
     """Every drawing as a file on white, by its name with ``.png``."""
-    import matplotlib
-
-    found: dict[str, bytes] = {}
-    for name, drawing in drawn.items():
-        out = io.BytesIO()
-        figure = side_by_side([drawing])
-        with matplotlib.rc_context(STYLE):
-            figure.savefig(out, format="png", dpi=DOTS_PER_INCH, facecolor="white")
-        found[f"{name}.png"] = out.getvalue()
-    return found
+    return {f"{name}.png": png([drawing]) for name, drawing in drawn.items()}
