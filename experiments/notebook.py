@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.frames import result_frame
 from experiments.options import run_command
-from experiments.report import FORMATS, logged_page
+from experiments.report import FORMATS, logged_page, rendered
 from experiments.reports.evidence import Evidence
 from experiments.reports.figures import side_by_side
 from experiments.reports.plots import PLOTS
@@ -170,7 +170,7 @@ class Study:
         """
         if format_name not in FORMATS:
             raise InputError(f"no format {format_name!r}; there are {', '.join(FORMATS)}")
-        return FORMATS[format_name](self._evidence(baseline))
+        return rendered(self._evidence(baseline), format_name)
 
     def _evidence(self, baseline: str | None = None) -> Evidence:
         """Read anew: another process may have computed more."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.report import FORMATS, logged_page
+from experiments.report import logged_page, rendered
 from experiments.reports.evidence import Evidence
 from tests.finished import MadeUp, reported
 
@@ -58,14 +58,14 @@ def test_the_page_is_put_beside_a_study_in_mlflow_and_costs_nothing_if_it_cannot
 ) -> None:
     make = logged_page("xlwarm run study.yaml")
     assert make(made_up.plan, made_up.half)["report.html"].startswith("<!doctype html>")
-    monkeypatch.setattr("experiments.report.FORMATS", {})
+    monkeypatch.setattr("experiments.report.RENDERERS", {})
     assert make(made_up.plan, made_up.half) == {}
     assert "no report.html for MLflow (KeyError" in capsys.readouterr().err
 
 
 def test_names_of_a_study_are_no_markup_in_the_page(made_up: MadeUp) -> None:
     hostile = Evidence(made_up.plan, made_up.done, "xlwarm run '<script>alert(1)</script>'")
-    assert "<script>alert" not in FORMATS["html"](hostile)
+    assert "<script>alert" not in rendered(hostile, "html")
 
 
 def test_a_report_made_again_is_the_same(page: str, made_up: MadeUp) -> None:

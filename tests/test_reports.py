@@ -10,7 +10,7 @@ from experiments.report import FORMATS
 from experiments.reports.evidence import Evidence
 from experiments.reports.mistakes import OTHERS, SHOWN_LABELS, merge_rare
 from experiments.reports.paper_numbers import monolingual_scores, paper_scores
-from experiments.reports.study_report import study_report
+from experiments.reports.study_report import SECTIONS, study_report
 from orchestrator.results import AVERAGE
 from orchestrator.steps.evaluate import PREDICTIONS
 from orchestrator.store import StepStore
@@ -171,7 +171,8 @@ def test_sections_are_left_out_where_there_is_nothing_to_show(
     tmp_path: Path, made_up: MadeUp
 ) -> None:
     document = study_report(Evidence(made_up.plan, StepStore(tmp_path), "xlwarm run x"))
-    assert [section.key for section in document.sections] == ["scores", "cost", "reproduce"]
+    keys = [section.key for section in document.sections]
+    assert keys == ["scores", "cost", "reproduce", "settings"]
 
 
 def test_figures_are_written_as_files_too(made_up: MadeUp, tmp_path: Path) -> None:
@@ -186,3 +187,27 @@ def test_figures_are_written_as_files_too(made_up: MadeUp, tmp_path: Path) -> No
 def test_figures_of_which_nothing_is_done_are_not_written(made_up: MadeUp, tmp_path: Path) -> None:
     reported(made_up.file, StepStore(tmp_path), "--png", str(tmp_path / "figures"))
     assert list((tmp_path / "figures").iterdir()) == []
+
+
+def test_every_section_can_be_had_alone_by_its_key(evidence: Evidence) -> None:
+    """But for the paper's numbers: these test sets are none of the paper's."""
+    whole = study_report(evidence)
+    assert [section.key for section in whole.sections] == [
+        key for key in SECTIONS if key != "paper"
+    ]
+    for section in whole.sections:
+        [alone] = study_report(evidence, [section.key]).sections
+        for what in ("title", "paragraphs", "tables", "code"):
+            assert getattr(alone, what) == getattr(section, what)
+
+
+def test_sections_that_do_not_exist_or_have_no_place_are_refused(made_up: MadeUp) -> None:
+    some = reported(made_up.file, made_up.done, "--sections", "cost, scores").stdout
+    assert some.index("Scores") < some.index("Cost")
+    assert "Errors" not in some
+    with pytest.raises(InputError, match="--sections prize: a report has scores, differences"):
+        reported(made_up.file, made_up.done, "--sections", "scores,prize")
+    with pytest.raises(InputError, match="csv has rows"):
+        reported(made_up.file, made_up.done, "--sections", "scores", "--format", "csv")
+    with pytest.raises(InputError, match="leave out --sweep"):
+        reported(made_up.file, made_up.done, "--sections", "scores", "--sweep")

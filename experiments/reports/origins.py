@@ -140,6 +140,15 @@ def reproduction(evidence: Evidence) -> Section:
         "How to make every number again",
         tuple(_reproduction_words(evidence, records)),
         (_fingerprints(evidence),),
+    )
+
+
+def settings(evidence: Evidence) -> Section:
+    """What the study file and ``--set`` say, and the defaults of the rest."""
+    return Section(
+        "settings",
+        "All settings",
+        ("Without those that only say where the study runs.",),
         code=yaml.safe_dump(
             evidence.study.model_dump(mode="json", exclude=PLACEMENT), sort_keys=False, width=90
         ),
@@ -162,7 +171,6 @@ def _reproduction_words(evidence: Evidence, records: list[dict[str, Any]]) -> It
         yield f"Versions: {', '.join(name for name, _ in made.versions)}."
     if any(record["device"].startswith(GPU) for record in records):
         yield "Some steps ran on GPUs: repeated there, they are equal to rounding, not to the bit."
-    yield "At the end stand all settings but those that only say where the study runs."
 
 
 def _commit(name: str | None) -> str:
