@@ -9,7 +9,7 @@ import click
 from experiments.options import plan_of, set_option, store_option
 from experiments.reports.across import Arm, arms_of, compare_arms, counterparts
 from experiments.reports.document import Cell, Table
-from experiments.reports.scores import difference_table, method, significance_note
+from experiments.reports.scores import difference_table, how_tested, significance_note
 from experiments.reports.significance import Comparison
 from experiments.reports.text import BOXES, TEXT_WIDTH, render_table
 from experiments.tables import SIGNIFICANT, dev_cell, score_cell, wanted
@@ -104,7 +104,7 @@ def _differences(
         yield f"Nothing was tested with the same seed as {baseline} yet."
         return
     several = max(len(plan.study.seeds) for plan in plans) > 1
-    said = f"Differences to {baseline} {method(len(found), several=several)}"
+    said = f"Differences to {baseline} {how_tested(len(found), several=several)}"
     yield said if format_name == "markdown" else fill(said, TEXT_WIDTH)
     note = significance_note(f"{SIGNIFICANT} differs from the baseline", several=several)
     yield render_table(difference_table(found, "that of the baseline", note), format_name)
@@ -126,38 +126,38 @@ def comparison(
     """
     marked = {(one.strategy, one.column) for one in differences if one.is_significant}
     columns = (*dict.fromkeys(t for plan in plans for t in plan.study.targets), AVERAGE)
+    arms = arms_of(plans, only)
     scores = {
-        (plan.study.name, *key): score
+        (Arm(plan.study.name, how), column): score
         for plan in plans
-        for key, score in cells(found[plan.study.name], plan.study.targets).items()
-        if not only or key[0] in only
+        for (how, column), score in cells(found[plan.study.name], plan.study.targets).items()
     }
     best = {
-        column: max((one.mean for key, one in scores.items() if key[2] == column), default=0.0)
+        column: max(
+            (scores[arm, column].mean for arm in arms if (arm, column) in scores), default=0.0
+        )
         for column in columns
     }
+    seeds = {plan.study.name: len(plan.study.seeds) for plan in plans}
 
-    def rows() -> Iterator[tuple[Cell, ...]]:
-        for plan in plans:
-            name, seeds = plan.study.name, len(plan.study.seeds)
-            for how in plan.study.strategies:
-                if not only or how in only:
-                    row = (
-                        score_cell(
-                            scores.get((name, how, column)),
-                            best[column],
-                            seeds,
-                            SIGNIFICANT if (Arm(name, how).name, column) in marked else "",
-                        )
-                        for column in columns
-                    )
-                    yield Cell(name), Cell(how), *row, dev_cell(found[name], how)
+    def cell(arm: Arm, column: str) -> Cell:
+        mark = SIGNIFICANT if (arm.name, column) in marked else ""
+        return score_cell(scores.get((arm, column)), best[column], seeds[arm.study], mark)
 
+    rows = tuple(
+        (
+            Cell(arm.study),
+            Cell(arm.strategy),
+            *(cell(arm, column) for column in columns),
+            dev_cell(found[arm.study], arm.strategy),
+        )
+        for arm in arms
+    )
     return Table(
         "compare",
         "Exact span F1 (%); mean over seeds and standard deviation",
         ("study", "strategy", *columns, f"{plans[0].study.source} dev"),
-        tuple(rows()),
+        rows,
     )
 
 

@@ -143,7 +143,7 @@ def differences(evidence: Evidence) -> Section:
     return Section(
         "differences",
         "Differences",
-        (f"{compared_with} {method(len(compared), several=several)}",),
+        (f"{compared_with} {how_tested(len(compared), several=several)}",),
         (
             difference_table(compared, f"that of {_what(evidence)}", _note(evidence, SIGNIFICANT)),
             Figure(
@@ -156,7 +156,7 @@ def differences(evidence: Evidence) -> Section:
     )
 
 
-def method(comparisons: int, *, several: bool) -> str:
+def how_tested(comparisons: int, *, several: bool) -> str:
     """How differences are tested, as the end of a sentence.
 
     Args:
