@@ -48,11 +48,11 @@ def result_frame(plan: Plan, store: StepStore) -> "DataFrame":
 def _rows(plan: Plan, store: StepStore) -> Iterator[dict[str, Any]]:
     study = plan.study
     for spec in plan.specs:
-        if not store.is_done(spec.model):
+        if not store.has_result(spec.model):
             continue
         model = store.record(spec.model)
         for evaluation in spec.evaluations:
-            if not store.is_done(evaluation):
+            if not store.has_result(evaluation):
                 continue
             record = store.record(evaluation)
             yield {

@@ -146,6 +146,60 @@ def verify(store: str, move_aside: bool) -> int:
     return 1 if wrong else 0
 
 
+@store.command("export")
+@click.argument(
+    "studies", nargs=-1, required=True, metavar="STUDY...", type=click.Path(path_type=Path)
+)
+@store_option
+@set_option
+@click.option("--only", metavar="STRATEGY,..", help="Only these strategies.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("results.zip"),
+    show_default=True,
+    help="The file to write.",
+)
+def export_command(
+    studies: tuple[Path, ...], store: str, overrides: tuple[str, ...], only: str | None, out: Path
+) -> None:
+    """Write the results of STUDY into a file for `import`: no weights, no text of a corpus.
+
+    Scores, curves, counts by sentence, and where all of it comes from: enough for every report.
+    """
+    from orchestrator.results_file import export_results
+
+    steps = existing(store)
+    plans = [plan_of(study, overrides, only) for study in studies]
+    counts = export_results(plans, steps, out)
+    kinds = ", ".join(f"{number} {kind}" for kind, number in counts.items())
+    click.echo(f"{out}: {kinds}; {size_text(out.stat().st_size)}")
+
+
+@store.command("import")
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
+@store_option
+def import_command(files: tuple[Path, ...], store: str) -> None:
+    """Add results that `export` wrote, of another machine or of a store that is gone.
+
+    `report`, `compare`, `sync` and `run` take them for done; what the store has already stays.
+    Models are not among them: a study that needs one for something new trains it.
+    """
+    from orchestrator.results_file import import_results
+
+    steps = open_store(store)
+    for file in files:
+        done = import_results(file, steps)
+        click.echo(f"{file}: {len(done.new)} new, {len(done.known)} known already")
+        for one in done.differing:
+            click.echo(
+                f"  {one.title}: F1 {one.here:.2f} here, {one.there:.2f} there; this store's stays "
+                "(other processors and versions of packages round differently)"
+            )
+
+
 def existing(location: str) -> StepStore:
     """The store at ``location``.
 

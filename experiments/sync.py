@@ -51,7 +51,7 @@ def sync(
     from orchestrator.tracking.content import FINISHED, KILLED
 
     steps = open_store(store)
-    status = FINISHED if all(steps.is_done(step) for step in plan.steps) else KILLED
+    status = FINISHED if all(steps.has_result(step) for step in plan.steps) else KILLED
     page = logged_page(run_command(study_file, overrides, only))
     texts = {**logged_tables(plan, steps), **page(plan, steps)}
     if bundle:

@@ -14,6 +14,7 @@ from orchestrator.inputs import keep_inputs
 from orchestrator.launcher import RayLauncher
 from orchestrator.plan import Plan
 from orchestrator.progress import ProgressView
+from orchestrator.reuse import missing_steps
 from orchestrator.steps.base import Step
 from orchestrator.store import StepStore
 from orchestrator.tracking import BackgroundTracking
@@ -70,7 +71,7 @@ def run_study(
     chosen = plan.steps if steps is None else steps
     status, pages = "KILLED", dict[str, str]()
     try:
-        if all(store.is_done(step) for step in chosen):
+        if not missing_steps(chosen, store):
             outcome = Outcome(reused=list(chosen))
         else:
             with ProgressView(chosen, store, console) as view:
@@ -86,14 +87,14 @@ def _status(plan: Plan, store: StepStore, outcome: Outcome) -> str:
     """Of the study's run in MLflow; part of a study that went well leaves it unfinished."""
     if outcome.failed:
         return "FAILED"
-    return "FINISHED" if all(store.is_done(step) for step in plan.steps) else "KILLED"
+    return "FINISHED" if all(store.has_result(step) for step in plan.steps) else "KILLED"
 
 
 def _compute(
     plan: Plan, steps: Sequence[Step], store: StepStore, observers: Sequence[Observer]
 ) -> Outcome:
     settings = plan.study.cluster
-    missing = [step for step in steps if not store.is_done(step)]
+    missing = missing_steps(steps, store)
     with cluster(settings.address, ship_code=settings.code == "ship"):
         if settings.address is not None:
             check_store(store)

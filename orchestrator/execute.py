@@ -159,12 +159,18 @@ class Execution:
     def add(self, steps: Sequence[Step]) -> None:
         """Compute these, too, unless they are known already.
 
+        What was known before by its result alone is computed after all if one of these needs it.
+
         Args:
             steps: Needed ones before those that need them.
         """
         self._unwanted -= {step.fingerprint for step in steps}
+        usable = {step.fingerprint for step in reusable(steps, self._store)}
+        for step in steps:
+            if step.fingerprint in self._done - usable:
+                self._compute_again(step)
         new = [step for step in steps if step.fingerprint not in self._steps]
-        reused = reusable(new, self._store)
+        reused = [step for step in new if step.fingerprint in usable]
         self._steps |= {step.fingerprint: step for step in new}
         self._done |= {step.fingerprint for step in reused}
         for step in reused:

@@ -110,7 +110,7 @@ class _Assumed:
     def is_done(self, step: Step) -> bool:
         return step.fingerprint in self.done
 
-    is_whole = is_done
+    has_result = is_whole = is_done
 
     def record(self, step: Step) -> Mapping[str, Any]:
         return {

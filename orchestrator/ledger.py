@@ -5,11 +5,12 @@ what it is. It has failed if the last attempt at one of them did and nobody trie
 running if a driver has a lease of one of them; else it is missing.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from orchestrator.plan import Plan, RunSpec
+from orchestrator.reuse import Known, missing_steps
 from orchestrator.sharing import behind
 from orchestrator.steps.base import Step
 from orchestrator.steps.evaluate import EvaluateStep
@@ -46,7 +47,8 @@ class Holder:
 class Standing:
     """What is known of steps."""
 
-    is_done: Callable[[Step], bool]
+    store: Known
+    """Says what is done."""
     running: Mapping[str, Holder] = field(default_factory=dict)
     """Who computes a step, by fingerprint."""
     failed: Mapping[str, FailureNote] = field(default_factory=dict)
@@ -83,7 +85,7 @@ def standing_in(store: StepStore, logged: frozenset[str] | None = None) -> Stand
         for name, note in live_leases(store.files).items()
     }
     failed = {note.fingerprint: note for _, note in failure_notes(store.files)}
-    return Standing(store.is_done, running, failed, logged)
+    return Standing(store, running, failed, logged)
 
 
 def _where(note: LeaseNote | None) -> str:
@@ -99,9 +101,9 @@ def _silence(files: Files, name: str) -> float:
 
 def ledger(plan: Plan, standing: Standing) -> list[LedgerCell]:
     """Every cell of a study, strategies and languages in its order, then seeds."""
-    done = {step.fingerprint for step in plan.steps if standing.is_done(step)}
+    missing = {step.fingerprint for step in missing_steps(plan.steps, standing.store)}
     cells = [
-        _cell(plan, spec, evaluation, standing, done)
+        _cell(plan, spec, evaluation, standing, missing)
         for spec in plan.specs
         for evaluation in spec.evaluations
     ]
@@ -117,9 +119,9 @@ def ledger(plan: Plan, standing: Standing) -> list[LedgerCell]:
 
 
 def _cell(
-    plan: Plan, spec: RunSpec, evaluation: EvaluateStep, standing: Standing, done: Set[str]
+    plan: Plan, spec: RunSpec, evaluation: EvaluateStep, standing: Standing, missing: Set[str]
 ) -> LedgerCell:
-    left = _left(spec, evaluation, done)
+    left = _left(spec, evaluation, standing.store, missing)
     running = [step for step in left if step.fingerprint in standing.running]
     failed = [
         standing.failed[step.fingerprint]
@@ -142,11 +144,11 @@ def _cell(
     )
 
 
-def _left(spec: RunSpec, evaluation: EvaluateStep, done: Set[str]) -> list[Step]:
+def _left(spec: RunSpec, evaluation: EvaluateStep, store: Known, missing: Set[str]) -> list[Step]:
     """What a run would compute for one cell; nothing if its result can be read."""
-    if {spec.model.fingerprint, evaluation.fingerprint} <= done:
+    if store.has_result(spec.model) and store.has_result(evaluation):
         return []
-    return [step for step in behind(evaluation) if step.fingerprint not in done]
+    return [step for step in behind(evaluation) if step.fingerprint in missing]
 
 
 def _state(

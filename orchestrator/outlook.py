@@ -11,6 +11,7 @@ from orchestrator.cluster_file import GIB, ClusterFile, NodeKind
 from orchestrator.costs import Costs, Estimate
 from orchestrator.forecast import Forecast, forecast
 from orchestrator.plan import Plan
+from orchestrator.reuse import at_hand
 from orchestrator.schedule import Nodes
 from orchestrator.sharing import Shared, critical_path, sharing
 from orchestrator.steps.base import Step
@@ -30,7 +31,7 @@ class Outlook:
     @cached_property
     def done(self) -> frozenset[str]:
         """Fingerprints of the steps that need not be computed."""
-        return frozenset(s.fingerprint for s in self.plan.steps if self.store.is_done(s))
+        return frozenset(step.fingerprint for step in at_hand(self.plan.steps, self.store))
 
     def is_done(self, step: Step) -> bool:
         """True if ``step`` need not be computed."""

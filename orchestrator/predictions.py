@@ -1,14 +1,15 @@
 """What finished tests predicted, beside the gold labels, counted for comparisons and errors."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
+from pydantic import BaseModel
 
 from orchestrator.plan import Plan, RunSpec
 from orchestrator.steps.evaluate import PREDICTIONS, EvaluateStep
-from orchestrator.store import StepStore
+from orchestrator.store import StepStore, imported_place
 from projection.errors import InputError
 from projection.span_arrays import Ints, SpanArrays, arrays_of, read_span_arrays
 from projection.span_matching import Fate, Matching
@@ -113,7 +114,7 @@ def _read_language(specs: Iterable[RunSpec], language: str, store: StepStore) ->
         (spec.strategy, spec.seed): evaluation
         for spec in specs
         for evaluation in spec.evaluations
-        if evaluation.language == language and store.is_done(evaluation)
+        if evaluation.language == language and store.has_result(evaluation)
     }
     if not done:
         return None
@@ -140,6 +141,8 @@ def read_tested(evaluation: EvaluateStep, gold: GoldSet, store: StepStore) -> Te
     Raises:
         InputError: Its predictions are not for this test set.
     """
+    if not store.is_done(evaluation):
+        return _imported(evaluation, gold, store)
     path = store.folder(evaluation) / PREDICTIONS
     try:
         return count_test(gold, read_span_arrays(path, gold.labels))
@@ -148,3 +151,46 @@ def read_tested(evaluation: EvaluateStep, gold: GoldSet, store: StepStore) -> Te
             f"{path}: not the predictions for this test set ({error}); "
             "`xlwarm store verify --move-aside` checks the store"
         ) from None
+
+
+COUNTED = "counted.json"
+"""Artefact of an imported test in the place of its predictions, which hold the text."""
+
+
+class Counted(BaseModel, extra="forbid"):
+    """:class:`Tested` as it is written into files."""
+
+    correct: list[int]
+    predicted: list[int]
+    fates: list[int]
+    edges: list[int]
+    confusion: list[list[int]]
+
+
+def counted(tested: Tested) -> bytes:
+    """``counted.json`` of a test."""
+    lists = {each.name: getattr(tested, each.name).tolist() for each in fields(Tested)}
+    return Counted(**lists).model_dump_json().encode()
+
+
+def _imported(evaluation: EvaluateStep, gold: GoldSet, store: StepStore) -> Tested:
+    """What a test found in another store.
+
+    Raises:
+        InputError: Its counts are not those of its scores on this test set.
+    """
+    found = Counted.model_validate_json(store.read(evaluation, COUNTED))
+    tested = Tested(**{name: np.array(value) for name, value in found})
+    micro = store.outputs(evaluation)["micro"]
+    size = len(gold.labels) + 1
+    shapes = (tested.correct.shape, tested.predicted.shape, tested.confusion.shape)
+    if (
+        shapes != ((gold.num_units,), (gold.num_units,), (size, size))
+        or tested.correct.sum() != micro["correct"]
+        or tested.predicted.sum() != micro["predicted"]
+    ):
+        raise InputError(
+            f"{imported_place(evaluation)}/{COUNTED} in the store {store.location}: not the counts "
+            f"for this test set of {gold.language}; remove that folder and import the results again"
+        )
+    return tested

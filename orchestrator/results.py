@@ -35,7 +35,7 @@ def results(plan: Plan, store: StepStore) -> list[RunResult]:
     """Every strategy x seed x language that is done, in the order of the plan."""
     found: list[RunResult] = []
     for spec in plan.specs:
-        if store.is_done(spec.model):
+        if store.has_result(spec.model):
             dev_f1 = store.outputs(spec.model)["dev_f1"]
             found += spec_results(spec, store, dev_f1)
     return found
@@ -44,7 +44,7 @@ def results(plan: Plan, store: StepStore) -> list[RunResult]:
 def spec_results(spec: RunSpec, store: StepStore, dev_f1: float) -> Iterable[RunResult]:
     """The finished evaluations of one model."""
     for evaluation in spec.evaluations:
-        if store.is_done(evaluation):
+        if store.has_result(evaluation):
             outputs = store.outputs(evaluation)
             micro = outputs["micro"]
             yield RunResult(
@@ -113,19 +113,19 @@ def cells(found: Sequence[RunResult], targets: Sequence[str]) -> dict[tuple[str,
 
 def training_curve(spec: RunSpec, store: StepStore) -> list[dict[str, Any]]:
     """``step``, ``loss`` and ``dev_f1`` (or None) along the fine-tuning of a finished model."""
-    return _lines(store.folder(spec.model) / CURVE)
+    return _lines(store.read(spec.model, CURVE))
 
 
 def curve_of_model(model: TrainedStep, store: StepStore) -> list[tuple[int, float]]:
     """Steps and dev F1 wherever the dev set was looked at, of a finished model."""
-    points = _lines(store.folder(model) / CURVE)
+    points = _lines(store.read(model, CURVE))
     return [(one["step"], one["dev_f1"]) for one in points if one["dev_f1"] is not None]
 
 
 def warmup_rounds(step: WarmupStep, store: StepStore) -> list[dict[str, Any]]:
     """The reports of all rounds of a finished warm-up."""
-    return _lines(store.folder(step) / ROUNDS)
+    return _lines(store.read(step, ROUNDS))
 
 
-def _lines(path: Any) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+def _lines(content: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in content.splitlines()]

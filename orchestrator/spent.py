@@ -59,7 +59,7 @@ def spent(steps: Sequence[Step], store: StepStore) -> list[Spent]:
     """By kind, in the order in which the plan has them."""
     records: dict[str, list[dict[str, Any]]] = {step.kind: [] for step in steps}
     for step in steps:
-        if store.is_done(step):
+        if store.has_result(step):
             records[step.kind].append(store.record(step))
     wanted = Counter(step.kind for step in steps)
     return [_spent(kind, found, wanted[kind]) for kind, found in records.items()]
@@ -82,7 +82,7 @@ def _spent(kind: str, records: Sequence[dict[str, Any]], wanted: int) -> Spent:
 
 def done_records(steps: Iterable[Step], store: StepStore) -> list[dict[str, Any]]:
     """Records of the steps that are done."""
-    return [store.record(step) for step in steps if store.is_done(step)]
+    return [store.record(step) for step in steps if store.has_result(step)]
 
 
 def period(records: Iterable[dict[str, Any]]) -> Period | None:

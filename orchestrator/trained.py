@@ -101,7 +101,7 @@ class TrainedModel:
     def _tests(self) -> Iterator[Mapping[str, Any] | None]:
         if self.spec:
             for step in self.spec.evaluations:
-                yield self.store.record(step) if self.store.is_done(step) else None
+                yield self.store.record(step) if self.store.has_result(step) else None
             return
         for name in self.store.files.names(EVALUATE):
             record, _ = self.store.examine(f"{EVALUATE}/{name}")
@@ -181,7 +181,13 @@ def find_model(run: str, store: StepStore, plan: Plan | None, tracking: str) -> 
     step = named[run].model.fingerprint if run in named else _by_digits(run, store, tracking)
     # One model may have two names: bilingual and multilingual are the same with one target.
     spec = named.get(run) or next((s for s in named.values() if s.model.fingerprint == step), None)
-    if not store.is_done(_model_step(step, store)):
+    found = _model_step(step, store)
+    if store.has_result(found) and not store.is_done(found):
+        raise InputError(
+            f"of {run} only the results are in the store {store.location}: they were imported. The "
+            "model is in the store that trained it, or trained again in a store without them"
+        )
+    if not store.is_done(found):
         raise InputError(
             f"{run} is not trained yet, or not in the store {store.location}; `xlwarm run` trains "
             "what is missing"
@@ -216,4 +222,4 @@ def _by_digits(digits: str, store: StepStore, tracking: str) -> str:
 def _model_step(fingerprint: str, store: StepStore) -> Finished:
     """The step with this fingerprint that made a model; a training if there is none yet."""
     steps = [Finished(kind, fingerprint) for kind in MODELS]
-    return next((step for step in steps if store.is_done(step)), steps[0])
+    return next((step for step in steps if store.has_result(step)), steps[0])

@@ -80,7 +80,7 @@ class Facts:
         return ledger(
             plan,
             Standing(
-                is_done=self.done.__contains__,
+                store=Shelf({step.fingerprint for step in self.done}),
                 running={step.fingerprint: holder for step in self.running},
                 failed={step.fingerprint: _note(step) for step in self.failed},
                 logged=self.logged,

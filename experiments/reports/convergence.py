@@ -80,7 +80,7 @@ def _course(evidence: Evidence, name: str) -> Course:
     dev_f1: dict[int, list[float]] = {}
     loss: dict[int, list[float]] = {}
     for spec in evidence.plan.specs:
-        if spec.strategy == name and evidence.store.is_done(spec.model):
+        if spec.strategy == name and evidence.store.has_result(spec.model):
             for point in training_curve(spec, evidence.store):
                 loss.setdefault(point["step"], []).append(point["loss"])
                 if point["dev_f1"] is not None:

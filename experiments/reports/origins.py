@@ -26,7 +26,7 @@ def projection(evidence: Evidence) -> Section | None:
     steps = [
         step
         for step in evidence.plan.specs[0].model.encoding.projections
-        if evidence.store.is_done(step)
+        if evidence.store.has_result(step)
     ]
     if not steps:
         return None
@@ -55,7 +55,7 @@ def projection(evidence: Evidence) -> Section | None:
 
 
 def _counts(evidence: Evidence, step: ProjectStep) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((evidence.store.folder(step) / COUNTS).read_text())
+    content: dict[str, Any] = json.loads(evidence.store.read(step, COUNTS))
     return content
 
 
@@ -183,7 +183,7 @@ def _fingerprints(evidence: Evidence) -> Table:
     rows = []
     for spec in evidence.plan.specs:
         for evaluation in spec.evaluations:
-            if evidence.store.is_done(evaluation):
+            if evidence.store.has_result(evaluation):
                 record = evidence.store.record(evaluation)
                 rows.append(
                     (

@@ -20,6 +20,7 @@ class AverageStep(TrainedStep):
     """
 
     kind: ClassVar[str] = "average"
+    shareable: ClassVar[tuple[str, ...]] = (CURVE,)
 
     models: tuple[TrainedStep, ...]
 

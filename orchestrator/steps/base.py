@@ -91,6 +91,8 @@ class Step(ABC):
     kind: ClassVar[str]
     version: ClassVar[int] = 1
     """Raised when the code changes what the step computes."""
+    shareable: ClassVar[tuple[str, ...]] = ()
+    """Small artefacts without text of a corpus: what may leave with the results."""
 
     @cached_property
     def fingerprint(self) -> str:

@@ -22,6 +22,7 @@ class FinetuneStep(TrainedStep):
 
     kind: ClassVar[str] = "finetune"
     version: ClassVar[int] = 3
+    shareable: ClassVar[tuple[str, ...]] = (CURVE,)
 
     training: TrainSettings
 

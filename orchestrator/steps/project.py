@@ -36,6 +36,7 @@ class ProjectStep(Step):
 
     kind: ClassVar[str] = "project"
     version: ClassVar[int] = 2
+    shareable: ClassVar[tuple[str, ...]] = (COUNTS,)
 
     language: str
     source: Source

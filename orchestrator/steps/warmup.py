@@ -78,6 +78,7 @@ class WarmupStep(ModelStep):
 
     kind: ClassVar[str] = "warmup"
     version: ClassVar[int] = 4
+    shareable: ClassVar[tuple[str, ...]] = (ROUNDS,)
 
     languages: tuple[str, ...]
     settings: WarmupSettings

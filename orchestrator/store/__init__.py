@@ -3,7 +3,13 @@
 from orchestrator.store.contents import DONE, RECORD
 from orchestrator.store.patience import StoreRefusedError
 from orchestrator.store.snapshot import Snapshot, snapshot
-from orchestrator.store.step_store import BrokenStepError, StepStore, Stored, open_store
+from orchestrator.store.step_store import (
+    BrokenStepError,
+    StepStore,
+    Stored,
+    imported_place,
+    open_store,
+)
 
 __all__ = [
     "DONE",
@@ -13,6 +19,7 @@ __all__ = [
     "StepStore",
     "StoreRefusedError",
     "Stored",
+    "imported_place",
     "open_store",
     "snapshot",
 ]

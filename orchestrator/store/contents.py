@@ -37,10 +37,16 @@ def contents_of(folder: Path) -> dict[str, Content]:
 
 def seal(folder: Path, record: Mapping[str, Any]) -> None:
     """Write ``step.json`` with the contents of ``folder``, and ``DONE``."""
-    artefacts = {name: one.model_dump() for name, one in contents_of(folder).items()}
-    text = json.dumps({**record, "artefacts": artefacts}, indent=1, ensure_ascii=False)
-    (folder / RECORD).write_bytes(text.encode())
-    (folder / DONE).write_text(hashlib.sha256(text.encode()).hexdigest())
+    text, done = sealed(record, contents_of(folder))
+    (folder / RECORD).write_bytes(text)
+    (folder / DONE).write_bytes(done)
+
+
+def sealed(record: Mapping[str, Any], contents: Contents) -> tuple[bytes, bytes]:
+    """The bytes of ``step.json`` and ``DONE`` for a record and its artefacts."""
+    artefacts = {name: one.model_dump() for name, one in contents.items()}
+    text = json.dumps({**record, "artefacts": artefacts}, indent=1, ensure_ascii=False).encode()
+    return text, hashlib.sha256(text).hexdigest().encode()
 
 
 def opened(record: bytes, done: bytes) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from orchestrator.store.contents import contents_in, wrong_content
 from orchestrator.store.failures import FAILURES, failure_notes
 from orchestrator.store.files import ARRIVING, Files, LocalFiles
 from orchestrator.store.leases import LEASES, LeaseNote, all_leases
-from orchestrator.store.step_store import LOGS, PARTIAL, QUARANTINE, WHY, StepStore
+from orchestrator.store.step_store import IMPORTED, LOGS, PARTIAL, QUARANTINE, WHY, StepStore
 from orchestrator.store.workplace import work_folder
 
 FINGERPRINT_DIGITS = 64
@@ -37,6 +37,8 @@ class State(StrEnum):
     """A driver computes it now."""
     FAILED = "failed"
     """Its last attempt failed, and it is noted why."""
+    IMPORTED = "imported"
+    """A result that another store found; what a step would need of it is not here."""
     QUARANTINED = "quarantined"
     """Found broken and moved aside."""
 
@@ -79,23 +81,29 @@ def entries(store: StepStore) -> Iterator[Entry]:
 
 
 def _steps(store: StepStore) -> Iterator[Entry]:
-    for kind in store.files.names(""):
+    yield from _recorded(store, "", State.DONE)
+    yield from _recorded(store, f"{IMPORTED}/", State.IMPORTED)
+
+
+def _recorded(store: StepStore, base: str, whole: State) -> Iterator[Entry]:
+    """Steps by kind and fingerprint below ``base``."""
+    for kind in store.files.names(base.rstrip("/")):
         if kind == SWEEPS:
             continue
-        for fingerprint in store.files.names(kind):
+        for fingerprint in store.files.names(f"{base}{kind}"):
             if len(fingerprint) != FINGERPRINT_DIGITS:
                 continue
-            name = f"{kind}/{fingerprint}"
+            name = f"{base}{kind}/{fingerprint}"
             record, problem = store.examine(name)
             if record:
-                yield _done(store, name, record)
+                yield _done(store, name, record, whole)
             else:
                 state = State.BROKEN if problem else State.PARTIAL
                 yield _entry(store.files, name, kind, fingerprint, state, problem or "")
 
 
-def _done(store: StepStore, name: str, record: dict[str, Any]) -> Entry:
-    kind, fingerprint = name.split("/")
+def _done(store: StepStore, name: str, record: dict[str, Any], state: State) -> Entry:
+    kind, fingerprint = name.split("/")[-2:]
     size = sum(store.files.sizes(name).values())
     seconds, started = record.get("seconds"), record.get("started")
     finished = None
@@ -104,7 +112,7 @@ def _done(store: StepStore, name: str, record: dict[str, Any]) -> Entry:
             datetime.fromisoformat(started).timestamp() + seconds, tz=UTC
         )
     title = record.get("title", "")
-    return Entry(kind, fingerprint, State.DONE, name, size, title, finished, seconds)
+    return Entry(kind, fingerprint, state, name, size, title, finished, seconds)
 
 
 def _entry(
@@ -181,8 +189,9 @@ def garbage(store: StepStore, needed: Set[str] | None) -> list[Garbage]:
 
 
 def _why_useless(entry: Entry, needed: Set[str] | None) -> str | None:
-    wanted = entry.fingerprint in needed if needed is not None else entry.state is State.DONE
-    if entry.state is State.DONE:
+    whole = entry.state in (State.DONE, State.IMPORTED)
+    wanted = entry.fingerprint in needed if needed is not None else whole
+    if whole:
         return None if wanted else "no study given needs it"
     if entry.state in (State.PARTIAL, State.FAILED):
         return None if wanted else "of an attempt that ended"
@@ -226,7 +235,7 @@ def broken(store: StepStore) -> Iterator[tuple[Entry, str | None]]:
     for entry in _steps(store):
         if entry.state is State.BROKEN:
             yield entry, entry.title
-        elif entry.state is State.DONE:
+        elif entry.state in (State.DONE, State.IMPORTED):
             record, problem = store.examine(entry.name)
             yield entry, problem or (_wrong_bytes(store, entry.name, record) if record else None)
 

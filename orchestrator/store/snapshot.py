@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Any
 
-from orchestrator.store.step_store import StepStore, Stored, place
+from orchestrator.store.step_store import StepStore
 
 
 class Snapshot(StepStore):
@@ -17,10 +17,9 @@ class Snapshot(StepStore):
     def _looked_at(self) -> dict[str, dict[str, Any] | None]:
         return {}
 
-    def _sound_record(self, step: Stored) -> dict[str, Any] | None:
-        name = place(step)
+    def _sound_record(self, name: str) -> dict[str, Any] | None:
         if name not in self._looked_at:
-            self._looked_at[name] = super()._sound_record(step)
+            self._looked_at[name] = super()._sound_record(name)
         return self._looked_at[name]
 
 

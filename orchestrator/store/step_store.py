@@ -5,6 +5,7 @@ tells the whole layout. A step is computed into a folder of the machine that com
 published whole: by one rename where the store is a folder, by uploading ``DONE`` last elsewhere.
 """
 
+import hashlib
 import logging
 import shutil
 from collections.abc import Callable, Mapping
@@ -32,6 +33,8 @@ from orchestrator.store.patience import PATIENCE_SECONDS, patiently
 from orchestrator.store.workplace import cache_folder, work_folder
 
 PARTIAL, QUARANTINE, LOGS = "partial", "quarantine", "logs"
+IMPORTED = "imported"
+"""Folder of what was imported from other stores: results, without what a step would need."""
 WHY = "WHY"
 """File of a quarantined step that says what was wrong."""
 
@@ -123,26 +126,56 @@ class StepStore:
 
     def is_done(self, step: Stored) -> bool:
         """True if ``step`` was computed, by whomever, and its artefacts have their sizes."""
-        return self._sound_record(step) is not None
+        return self._sound_record(place(step)) is not None
+
+    def has_result(self, step: Stored) -> bool:
+        """True if ``step`` is done, or what it found was imported from another store."""
+        return self._result(step) is not None
+
+    def _result(self, step: Stored) -> tuple[str, dict[str, Any]] | None:
+        """Where the result of ``step`` lies, and its record."""
+        for name in (place(step), imported_place(step)):
+            record = self._sound_record(name)
+            if record is not None:
+                return name, record
+        return None
 
     def record(self, step: Stored) -> dict[str, Any]:
-        """``step.json`` of a finished step.
+        """``step.json`` of a step that is done or was imported.
 
         Raises:
-            FileNotFoundError: The step is not done.
+            FileNotFoundError: It is neither.
         """
-        record = self._sound_record(step)
-        if record is None:
+        return self._found(step)[1]
+
+    def _found(self, step: Stored) -> tuple[str, dict[str, Any]]:
+        found = self._result(step)
+        if found is None:
             raise FileNotFoundError(f"{place(step)} is not in the store {self.location}")
-        return record
+        return found
+
+    def read(self, step: Stored, artefact: str) -> bytes:
+        """One artefact of a step that is done or was imported; no other is fetched.
+
+        Raises:
+            FileNotFoundError: There is no such artefact.
+            BrokenStepError: It is not what was written. The step was moved aside.
+        """
+        name, record = self._found(step)
+        expected = contents_in(record).get(artefact)
+        if expected is None:
+            raise FileNotFoundError(f"{place(step)} has no {artefact} in {self.location}")
+        content = self.files.read(f"{name}/{artefact}")
+        if hashlib.sha256(content).hexdigest() != expected.sha256:
+            raise self._broken(step, name, f"{artefact} was altered")
+        return content
 
     def outputs(self, step: Stored) -> dict[str, Any]:
         """What a finished step reported."""
         outputs: dict[str, Any] = self.record(step)["outputs"]
         return outputs
 
-    def _sound_record(self, step: Stored) -> dict[str, Any] | None:
-        name = place(step)
+    def _sound_record(self, name: str) -> dict[str, Any] | None:
         if name in self._records:
             return self._records[name]
         record, problem = self.examine(name)
@@ -181,7 +214,7 @@ class StepStore:
             BrokenStepError: They are not what was written. The step was moved aside, and counts
                 as not done from now on.
         """
-        record = self._sound_record(step)
+        record = self._sound_record(place(step))
         here = self.root / place(step)
         if record is None:
             return here
@@ -189,13 +222,16 @@ class StepStore:
             self._download(place(step), here)
         problem = wrong_content(contents_in(record), here)
         if problem:
-            aside = self.move_aside(place(step), problem)
-            raise BrokenStepError(
-                step.fingerprint,
-                f"{step.kind} {step.fingerprint[:12]}: {problem}. It was moved to {aside}; "
-                "the next run computes it again",
-            )
+            raise self._broken(step, place(step), problem)
         return here
+
+    def _broken(self, step: Stored, name: str, problem: str) -> BrokenStepError:
+        aside = self.move_aside(name, problem)
+        return BrokenStepError(
+            step.fingerprint,
+            f"{step.kind} {step.fingerprint[:12]}: {problem}. It was moved to {aside}; "
+            "the next run computes it again",
+        )
 
     def _download(self, name: str, here: Path) -> None:
         """Replace what is ``here`` by what the store has; readers see all or nothing."""
@@ -252,9 +288,14 @@ class StepStore:
             return  # another driver was faster by a moment
 
     def move_aside(self, name: str, problem: str) -> str:
-        """Put ``<kind>/<fingerprint>`` where nobody takes it for done; returns where."""
+        """Put a step, done or imported, where nobody takes it for done; returns where.
+
+        Args:
+            name: ``<kind>/<fingerprint>`` or ``imported/<kind>/<fingerprint>``.
+            problem: What is wrong with it.
+        """
         when = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-        aside = f"{QUARANTINE}/{name}-{when}-{uuid4().hex[:4]}"
+        aside = f"{QUARANTINE}/{name.removeprefix(f'{IMPORTED}/')}-{when}-{uuid4().hex[:4]}"
         self.files.move(name, aside)
         self._records.pop(name, None)
         self.files.write(f"{aside}/{WHY}", problem.encode())
@@ -283,6 +324,11 @@ class StepStore:
 def place(step: Stored) -> str:
     """``<kind>/<fingerprint>``, the name of a step's folder."""
     return f"{step.kind}/{step.fingerprint}"
+
+
+def imported_place(step: Stored) -> str:
+    """The name of the folder in which the imported result of a step lies."""
+    return f"{IMPORTED}/{place(step)}"
 
 
 def open_store(location: str, patience: float = PATIENCE_SECONDS) -> StepStore:

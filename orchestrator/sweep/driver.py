@@ -16,6 +16,7 @@ from orchestrator.failures import FailureNotes
 from orchestrator.inputs import keep_inputs
 from orchestrator.launcher import RayLauncher
 from orchestrator.plan import RunSpec
+from orchestrator.reuse import missing_steps
 from orchestrator.steps.base import Step
 from orchestrator.store import StepStore
 from orchestrator.study import Study
@@ -180,7 +181,7 @@ class SweepWork:
     def _keep_inputs(self, steps: Sequence[Step]) -> None:
         """Nodes of another cluster may have no file of this machine."""
         if self.planner.study.cluster.address is not None:
-            keep_inputs([step for step in steps if not self.store.is_done(step)], self.store)
+            keep_inputs(missing_steps(steps, self.store), self.store)
 
 
 def _at_once(launcher: RayLauncher, base: Sequence[RunSpec]) -> int:

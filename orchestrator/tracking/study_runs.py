@@ -17,7 +17,7 @@ from orchestrator.results import (
     training_curve,
     warmup_rounds,
 )
-from orchestrator.steps.evaluate import PREDICTIONS
+from orchestrator.steps.evaluate import PREDICTIONS, EvaluateStep
 from orchestrator.steps.project import AUDIT, AUDIT_PAGE, COUNTS
 from orchestrator.store import StepStore
 from orchestrator.tracking.content import (
@@ -97,7 +97,7 @@ class StudyRuns:
 
     def _span(self) -> tuple[int, int]:
         """When the first step began and the last one ended; now if none did."""
-        records = [self.store.record(s) for s in self.plan.steps if self.store.is_done(s)]
+        records = [self.store.record(s) for s in self.plan.steps if self.store.has_result(s)]
         now = _milliseconds(datetime.now(UTC).isoformat())
         begun = [_milliseconds(record["started"]) for record in records]
         return min(begun, default=now), max((ended(record) for record in records), default=now)
@@ -113,10 +113,10 @@ class StudyRuns:
     def of_spec(self, spec: RunSpec) -> Iterator[RunContent]:
         """A finished model, and those of its tests that are done; nothing before that."""
         store = self.store
-        if not store.is_done(spec.model):
+        if not store.has_result(spec.model):
             return
         record = store.record(spec.model)
-        tested = [store.record(one) for one in spec.evaluations if store.is_done(one)]
+        tested = [store.record(one) for one in spec.evaluations if store.has_result(one)]
         complete = len(tested) == len(spec.evaluations)
         model = replace(
             self.training(spec, _milliseconds(record["started"])),
@@ -130,7 +130,7 @@ class StudyRuns:
 
     def undone(self) -> Iterator[RunSpec]:
         """Models that are not done."""
-        return (spec for spec in self.plan.specs if not self.store.is_done(spec.model))
+        return (spec for spec in self.plan.specs if not self.store.has_result(spec.model))
 
     def training(self, spec: RunSpec, started: int) -> RunContent:
         """A model that trains, without its curves.
@@ -205,9 +205,13 @@ class StudyRuns:
             params=dict(model.params) | {"language": result.language},
             points=tuple(Point(name, value, ended(record)) for name, value in scores.items()),
             datasets=(test_dataset(evaluation),),
-            artefacts=(Artefact(self.store.folder(evaluation) / PREDICTIONS),),
+            artefacts=tuple(self._predictions(evaluation)),
             texts=mistake_tables(evaluation, self.store, self._gold),
         )
+
+    def _predictions(self, evaluation: EvaluateStep) -> Iterator[Artefact]:
+        if self.store.is_done(evaluation):  # what was imported has no text
+            yield Artefact(self.store.folder(evaluation) / PREDICTIONS)
 
     def aggregates(self) -> Iterator[RunContent]:
         """Mean and deviation over seeds, a run for each strategy and language, and the average."""
@@ -239,8 +243,9 @@ class StudyRuns:
         """When the last test of every strategy ended."""
         times: dict[str, int] = {}
         for spec in self.plan.specs:
-            done = (ended(self.store.record(e)) for e in spec.evaluations if self.store.is_done(e))
-            times[spec.strategy] = max([times.get(spec.strategy, 0), *done])
+            tests = [one for one in spec.evaluations if self.store.has_result(one)]
+            whens = [ended(self.store.record(one)) for one in tests]
+            times[spec.strategy] = max([times.get(spec.strategy, 0), *whens])
         return times
 
 
