@@ -9,6 +9,7 @@ found them, significance and errors included.
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -203,7 +204,7 @@ def _parts(name: str, path: Path) -> tuple[StepId, str]:
 def _content_of(file: zipfile.ZipFile, name: str, path: Path) -> bytes:
     try:
         return file.read(name)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error) as error:
         raise _damaged(path, str(error)) from None
 
 
