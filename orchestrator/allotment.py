@@ -5,10 +5,11 @@ from math import floor
 
 from orchestrator.resources import StepResources
 from orchestrator.schedule import Demand, Nodes, Resources, place
-from orchestrator.steps.average import AverageStep
 from orchestrator.steps.base import Step
 from orchestrator.steps.evaluate import EvaluateStep
+from orchestrator.steps.joint import JointStep
 from orchestrator.steps.model import ModelStep
+from orchestrator.steps.vote import VoteStep
 from orchestrator.steps.warmup import WarmupStep
 from orchestrator.store import StepStore
 
@@ -35,8 +36,9 @@ def measured(step: Step, store: StepStore) -> Measured:
     if probe is None or not store.is_done(probe):
         return Measured()
     found = store.outputs(probe)
-    use = "evaluate" if isinstance(step, EvaluateStep | AverageStep) else "train"
-    return Measured(MARGIN * found[use], MARGIN * found[f"gpu_{use}"], found["gpu_total"])
+    use = "evaluate" if isinstance(step, EvaluateStep | JointStep) else "train"
+    replicas = MARGIN * (len(model.models) if isinstance(model, VoteStep) else 1)
+    return Measured(replicas * found[use], replicas * found[f"gpu_{use}"], found["gpu_total"])
 
 
 @dataclass(frozen=True, slots=True)

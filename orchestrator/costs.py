@@ -31,6 +31,7 @@ PACE: Mapping[str, tuple[str, ...]] = {
     "warmup": ("encoding", "threads", "batch_size"),
     "finetune": ("encoding", "threads", "training.batch_size"),
     "average": ("encoding", "threads"),
+    "vote": ("encoding", "threads"),
     "evaluate": ("test",),
 }
 """Inputs that set how long a unit of work takes."""
@@ -43,6 +44,7 @@ CPU_GUESS: Mapping[str, float] = {
     "warmup": 0.6,
     "finetune": 0.6,
     "average": 60.0,
+    "vote": 60.0,
     "evaluate": 60.0,
 }
 """Seconds for a unit of work on a core: six layers of 384, batches of 8 sentences."""
@@ -51,6 +53,7 @@ GPU_GUESS: Mapping[str, float] = {
     "warmup": 0.06,
     "finetune": 0.06,
     "average": 15.0,
+    "vote": 15.0,
     "evaluate": 10.0,
 }
 """On a GPU: twelve layers of 768 at 15 to 20 steps a second; other kinds as on a core."""

@@ -11,6 +11,7 @@ COLOURS = {
     "warmup": "#ffd6a5",
     "finetune": "#bee1e6",
     "average": "#cddafd",
+    "vote": "#e2cfea",
     "evaluate": "#e8e8e8",
 }
 

@@ -19,6 +19,7 @@ from orchestrator.steps.model import TrainedStep
 from orchestrator.steps.probe import ProbeStep
 from orchestrator.steps.project import GIVEN, GivenLabelsStep, ProjectStep, TaggedProjectStep
 from orchestrator.steps.sources import UnlabelledSource
+from orchestrator.steps.vote import VoteStep
 from orchestrator.steps.warmup import WarmupStep
 from orchestrator.study import Study
 from orchestrator.study_data import StudyData
@@ -244,15 +245,16 @@ def _model(
         "decoding": study.decoding,
         "warmup": _warmup(study, encoding, seed) if adaptation.warm_start else None,
     }
-    if not adaptation.averages:
+    if not adaptation.members:
         return FinetuneStep(training=study.training, **built)
     parts = {
         part.fingerprint: part  # with one target, bilingual and multilingual are the same model
-        for name in adaptation.averages
+        for name in adaptation.members
         for each in _served(strategy(name), study.targets)
         for part in [_model(study, encoding, strategy(name), seed, each)]
     }
-    return AverageStep(models=tuple(parts.values()), **built)
+    joint = VoteStep if adaptation.votes else AverageStep
+    return joint(models=tuple(parts.values()), **built)
 
 
 def _warmup(study: Study, encoding: EncodeStep, seed: int) -> WarmupStep:

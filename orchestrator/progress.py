@@ -57,7 +57,7 @@ class ProgressView(StepsView):
         outputs = self._store.outputs(step)
         if step.kind == "finetune":
             return f": dev F1 {outputs['dev_f1']:.1f} at step {outputs['best_step']}"
-        if step.kind == "average":
+        if step.kind in ("average", "vote"):
             return f": dev F1 {outputs['dev_f1']:.1f}"
         if step.kind == "evaluate":
             return f": F1 {outputs['micro']['f1']:.1f}"

@@ -43,6 +43,7 @@ class ResourceSettings(BaseModel, frozen=True, extra="forbid"):
     warmup: StepResources = StepResources()
     finetune: StepResources = StepResources()
     average: StepResources = StepResources()
+    vote: StepResources = StepResources()
     evaluate: StepResources = StepResources()
 
     def of(self, kind: str) -> StepResources:

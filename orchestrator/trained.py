@@ -21,7 +21,7 @@ from projection.schemes import TagScheme
 if TYPE_CHECKING:
     from trainers.portable import TrainedTagger
 
-EVALUATE, ENCODE = "evaluate", "encode"
+EVALUATE, ENCODE, VOTE = "evaluate", "encode", "vote"
 MODELS = ("finetune", "average")
 """Kinds of steps whose results are models."""
 
@@ -181,6 +181,12 @@ def find_model(run: str, store: StepStore, plan: Plan | None, tracking: str) -> 
     step = named[run].model.fingerprint if run in named else _by_digits(run, store, tracking)
     # One model may have two names: bilingual and multilingual are the same with one target.
     spec = named.get(run) or next((s for s in named.values() if s.model.fingerprint == step), None)
+    if store.has_result(Finished(VOTE, step)):
+        models = store.record(Finished(VOTE, step))["inputs"]["models"]
+        raise InputError(
+            f"{run} is a vote of {len(models)} models and has no weights of its own; name one of "
+            f"them: {', '.join(one[:12] for one in models)}"
+        )
     found = _model_step(step, store)
     if store.has_result(found) and not store.is_done(found):
         raise InputError(
@@ -199,7 +205,7 @@ def _by_digits(digits: str, store: StepStore, tracking: str) -> str:
     """Fingerprint of the model's step."""
     found = {
         f"{kind}/{name}"
-        for kind in (*MODELS, EVALUATE)
+        for kind in (*MODELS, VOTE, EVALUATE)
         for name in store.files.names(kind)
         if name.startswith(digits)
     }
@@ -207,7 +213,7 @@ def _by_digits(digits: str, store: StepStore, tracking: str) -> str:
         from orchestrator.mlflow_runs import logged_step
 
         step = logged_step(digits, tracking)
-        found = {f"{kind}/{step}" for kind in (*MODELS, EVALUATE)}
+        found = {f"{kind}/{step}" for kind in (*MODELS, VOTE, EVALUATE)}
         found = {name for name in found if store.examine(name)[0]}
     if len(found) != 1:
         problem = "begins several fingerprints" if found else "begins no fingerprint of a model"

@@ -8,7 +8,7 @@ from orchestrator.study_file import read_study
 from projection.errors import InputError
 from tests.studies import write_study
 
-KINDS = ("translate", "project", "encode", "warmup", "finetune", "average", "evaluate")
+KINDS = ("translate", "project", "encode", "warmup", "finetune", "average", "vote", "evaluate")
 
 
 def test_a_kind_that_says_nothing_has_what_the_default_says() -> None:

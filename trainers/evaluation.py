@@ -7,14 +7,17 @@ from numpy.typing import NDArray
 from projection.records import Span
 from projection.scoring import Scores, score_spans
 from trainers.collation import collate
+from trainers.committee import Committee
 from trainers.decoding import Decoder, Decoding
 from trainers.encoding import UNLABELLED, EncodedCorpus, TagVocabulary
 from trainers.reading import PIECES_PER_BATCH, batches_by_length
 from trainers.tagger import Tagger
 
+AnyTagger = Tagger | Committee
+
 
 def predict_tags(
-    tagger: Tagger, corpus: EncodedCorpus, decoder: Decoder | None = None
+    tagger: AnyTagger, corpus: EncodedCorpus, decoder: Decoder | None = None
 ) -> list[NDArray[np.int64]]:
     """Tag id of every word, sentence by sentence; words that were cut get ``O``.
 
@@ -35,11 +38,11 @@ def predict_tags(
     return predicted
 
 
-def _tag_scores(tagger: Tagger, corpus: EncodedCorpus) -> NDArray[np.float32]:
+def _tag_scores(tagger: AnyTagger, corpus: EncodedCorpus) -> NDArray[np.float32]:
     """Scores before the softmax of every word that is read, ``(N, L)``."""
     tagger.eval()
     device = next(tagger.parameters()).device
-    scores_NL = np.empty((len(corpus.firsts), tagger.output.out_features), dtype=np.float32)
+    scores_NL = np.empty((len(corpus.firsts), tagger.num_tags), dtype=np.float32)
     ends = corpus.first_ends
     starts = ends - np.diff(ends, prepend=0)
     with torch.inference_mode():
@@ -53,7 +56,7 @@ def _tag_scores(tagger: Tagger, corpus: EncodedCorpus) -> NDArray[np.float32]:
 
 
 def predict_spans(
-    tagger: Tagger,
+    tagger: AnyTagger,
     corpus: EncodedCorpus,
     tags: TagVocabulary,
     decoding: Decoding = Decoding.ARGMAX,
@@ -64,7 +67,7 @@ def predict_spans(
 
 
 def evaluate(
-    tagger: Tagger,
+    tagger: AnyTagger,
     corpus: EncodedCorpus,
     tags: TagVocabulary,
     decoding: Decoding = Decoding.ARGMAX,

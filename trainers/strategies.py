@@ -1,6 +1,7 @@
 """The strategies of the paper as one table (DESIGN §4): what is trained on, and from where.
 
-Beyond the paper there are means: models of other strategies whose weights are averaged.
+Beyond the paper there are strategies of several others' models: their weights are averaged, or they
+vote.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,13 @@ class Strategy:
     warm_start: bool = False
     averages: tuple[str, ...] = ()
     """Strategies whose models it is the mean of; then it trains none of its own."""
+    votes: tuple[str, ...] = ()
+    """Strategies whose models vote; then it trains none of its own."""
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Strategies whose models it is made of; none if it trains its own."""
+        return self.averages or self.votes
 
     @property
     def once_for_all(self) -> bool:
@@ -42,7 +50,7 @@ class Strategy:
         return ((source,) if self.source else ()) + translated
 
 
-_WARM_SUFFIX, _MEAN_SIGN = "+ws", "~"
+_WARM_SUFFIX, _MEAN_SIGN, _VOTE_SIGN = "+ws", "~", "^"
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
     {
@@ -65,13 +73,19 @@ def strategy(name: str) -> Strategy:
     ``NAME+ws`` warm-starts any other adaptation (paper §5.2). ``NAME~NAME`` is the mean of the
     weights of the models that the strategies named train on the same seed, each model weighing the
     same (Wortsman et al. 2022, "model soups"; Schmidt et al. 2023 for cross-lingual transfer): they
-    all start from the same encoder and the same output layer.
+    all start from the same encoder and the same output layer. ``NAME^NAME`` leaves the models as
+    they are and takes the mean of their probabilities, for the cost of all of them at every
+    prediction; means may vote, too.
 
     Raises:
         InputError: No such strategy; names the nearest one.
     """
+    if _VOTE_SIGN in name:
+        names = _members(name, _VOTE_SIGN)
+        return replace(_joint(names), votes=names)
     if _MEAN_SIGN in name:
-        return _mean(name)
+        names = _members(name, _MEAN_SIGN)
+        return replace(_joint(names), averages=names)
     if name in STRATEGIES:
         return STRATEGIES[name]
     if name == MONOLINGUAL:
@@ -85,15 +99,18 @@ def strategy(name: str) -> Strategy:
     raise InputError(f"unknown strategy {name!r}{hint} Known: {', '.join(known)}")
 
 
-def _mean(name: str) -> Strategy:
-    names = tuple(name.split(_MEAN_SIGN))
+def _members(name: str, sign: str) -> tuple[str, ...]:
+    names = tuple(name.split(sign))
     if len(set(names)) != len(names):
         raise InputError(f"the strategy {name!r} names one strategy twice; name each once")
+    return names
+
+
+def _joint(names: Sequence[str]) -> Strategy:
     parts = [strategy(one) for one in names]
     translated = any(part.translations is not Translations.NONE for part in parts)
     return Strategy(
         source=any(part.source for part in parts),
         translations=Translations.ALL if translated else Translations.NONE,
         warm_start=any(part.warm_start for part in parts),
-        averages=names,
     )

@@ -85,6 +85,11 @@ class Tagger(nn.Module):
         return int(self.encoder.config.pad_token_id or 0)
 
     @property
+    def num_tags(self) -> int:
+        """L."""
+        return self.output.out_features
+
+    @property
     def word_embedding(self) -> nn.Embedding:
         """The encoder's word embedding, ``(V, H)``."""
         embedding = self.encoder.get_input_embeddings()

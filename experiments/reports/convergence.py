@@ -70,8 +70,8 @@ def cold_and_warm(names: Iterable[str]) -> list[tuple[str, str]]:
         for warm, other in by_name.items()
         if not one.warm_start
         and other.warm_start
-        and not one.averages
-        and not other.averages
+        and not one.members
+        and not other.members
         and (one.source, one.translations) == (other.source, other.translations)
     ]
 

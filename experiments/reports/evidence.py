@@ -86,11 +86,11 @@ class Evidence:
 
     @cached_property
     def baselines(self) -> dict[str, str]:
-        """What strategies are compared with, by column: the best that has no warm start and is no
-        mean of others.
+        """What strategies are compared with, by column: the best that has no warm start and is not
+        made of others.
         """
         known = {name: strategy(name) for name in self.study.strategies}
-        cold = [name for name, one in known.items() if not one.warm_start and not one.averages]
+        cold = [name for name, one in known.items() if not one.warm_start and not one.members]
         chosen = {
             column: self.best(column, [self.baseline] if self.baseline else cold)
             for column in self.columns

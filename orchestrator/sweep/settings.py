@@ -103,10 +103,10 @@ class SweepSettings(BaseModel, frozen=True, extra="forbid"):
             found = strategy(name)
         except InputError as error:
             raise ValueError(str(error)) from None
-        if found.averages:
+        if found.members:
             raise ValueError(
-                f"{name} is a mean of models and trains none of its own, so there is nothing to "
-                f"sweep; sweep one of {', '.join(found.averages)}"
+                f"{name} is made of other strategies' models and trains none of its own, so there "
+                f"is nothing to sweep; sweep one of {', '.join(found.members)}"
             )
         return name
 

@@ -69,9 +69,10 @@ def study_note(plan: Plan, texts: Mapping[str, str]) -> str:
 
 def model_note(spec: RunSpec) -> str:
     """Description of a model."""
-    averaged = strategy(spec.strategy).averages
-    mean = f"The mean of {len(averaged)} strategies' models. " if averaged else ""
-    some = " some of them" if averaged else ""
+    made = strategy(spec.strategy)
+    what = "mean" if made.averages else "vote"
+    joint = f"The {what} of {len(made.members)} strategies' models. " if made.members else ""
+    some = " some of them" if made.members else ""
     warm = f"{some} after a multilingual warm-up" if spec.model.warmup else ""
-    trained = f"{mean}Trained on {', '.join(spec.model.languages)}{warm}"
+    trained = f"{joint}Trained on {', '.join(spec.model.languages)}{warm}"
     return f"{trained}; serves {', '.join(spec.targets)}."

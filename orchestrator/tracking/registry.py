@@ -53,6 +53,8 @@ def register_study(
     wanted = plan.specs if chosen is None else chosen
     for each in dict.fromkeys(spec.strategy for spec in wanted):
         name = f"{plan.study.name}-{each}"
+        if strategy(each).votes:  # its models are registered under their own strategies
+            continue
         registered: list[tuple[RunSpec, ModelVersion]] = []
         for spec in plan.specs:
             if spec.strategy == each and store.is_done(spec.model):
