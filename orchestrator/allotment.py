@@ -9,7 +9,6 @@ from orchestrator.steps.base import Step
 from orchestrator.steps.evaluate import EvaluateStep
 from orchestrator.steps.joint import JointStep
 from orchestrator.steps.model import ModelStep
-from orchestrator.steps.vote import VoteStep
 from orchestrator.steps.warmup import WarmupStep
 from orchestrator.store import StepStore
 
@@ -32,13 +31,12 @@ class Measured:
 def measured(step: Step, store: StepStore) -> Measured:
     """What the probe of ``step`` found."""
     model = step.model if isinstance(step, EvaluateStep) else step
-    probe = model.probe if isinstance(model, ModelStep) else None
-    if probe is None or not store.is_done(probe):
+    if not isinstance(model, ModelStep) or model.probe is None or not store.is_done(model.probe):
         return Measured()
-    found = store.outputs(probe)
+    found = store.outputs(model.probe)
     use = "evaluate" if isinstance(step, EvaluateStep | JointStep) else "train"
-    replicas = MARGIN * (len(model.models) if isinstance(model, VoteStep) else 1)
-    return Measured(replicas * found[use], replicas * found[f"gpu_{use}"], found["gpu_total"])
+    share = MARGIN * model.replicas
+    return Measured(share * found[use], share * found[f"gpu_{use}"], found["gpu_total"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,11 +71,12 @@ def run_study(
     chosen = plan.steps if steps is None else steps
     status, pages = "KILLED", dict[str, str]()
     try:
-        if not missing_steps(chosen, store):
+        missing = missing_steps(chosen, store)
+        if not missing:
             outcome = Outcome(reused=list(chosen))
         else:
             with ProgressView(chosen, store, console) as view:
-                outcome = _compute(plan, chosen, store, [view, log, FailureNotes(store)])
+                outcome = _compute(plan, chosen, missing, store, [view, log, FailureNotes(store)])
         status = _status(plan, store, outcome)
         pages |= page(plan, store)
     finally:
@@ -91,10 +92,13 @@ def _status(plan: Plan, store: StepStore, outcome: Outcome) -> str:
 
 
 def _compute(
-    plan: Plan, steps: Sequence[Step], store: StepStore, observers: Sequence[Observer]
+    plan: Plan,
+    steps: Sequence[Step],
+    missing: Sequence[Step],
+    store: StepStore,
+    observers: Sequence[Observer],
 ) -> Outcome:
     settings = plan.study.cluster
-    missing = missing_steps(steps, store)
     with cluster(settings.address, ship_code=settings.code == "ship"):
         if settings.address is not None:
             check_store(store)

@@ -166,8 +166,9 @@ class Execution:
         """
         self._unwanted -= {step.fingerprint for step in steps}
         usable = {step.fingerprint for step in reusable(steps, self._store)}
+        lapsed = self._done - usable
         for step in steps:
-            if step.fingerprint in self._done - usable:
+            if step.fingerprint in lapsed:
                 self._compute_again(step)
         new = [step for step in steps if step.fingerprint not in self._steps]
         reused = [step for step in new if step.fingerprint in usable]

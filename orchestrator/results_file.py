@@ -11,7 +11,6 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +25,7 @@ from orchestrator.steps.sources import Source
 from orchestrator.store import DONE, RECORD, StepStore, imported_place
 from orchestrator.store.contents import Content, contents_in, opened, sealed
 from orchestrator.store.workplace import work_folder
+from orchestrator.zips import new_zip
 from projection.errors import InputError
 
 HEAD = "results.json"
@@ -86,23 +86,19 @@ def export_results(plans: Sequence[Plan], store: StepStore, path: Path) -> dict[
         path: Of the file; written whole or not at all.
 
     Raises:
-        InputError: There is no result, or the gold labels of a test cannot be read.
+        InputError: There is no result, the gold labels of a test cannot be read, or the file cannot
+            be written.
     """
     steps = {step.fingerprint: step for plan in plans for step in plan.steps}
     found = [step for step in steps.values() if store.has_result(step)]
     if not any(step.kind == EVALUATE for step in found):
         raise InputError(f"the store {store.location} has no result of {_names(plans)} yet")
     head = Head(format=FORMAT, studies=[plan.study.name for plan in plans])
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as out:
-            _add(out, HEAD, head.model_dump_json(indent=1).encode())
-            for step, members in _members(found, store):
-                for name, content in members.items():
-                    _add(out, f"{step.kind}/{step.fingerprint}/{name}", content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with new_zip(path) as out:
+        _add(out, HEAD, head.model_dump_json(indent=1).encode())
+        for step, members in _members(found, store):
+            for name, content in members.items():
+                _add(out, f"{step.kind}/{step.fingerprint}/{name}", content)
     kinds = [step.kind for step in found]
     return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
 
@@ -216,5 +212,4 @@ def _put(step: StepId, files: Mapping[str, bytes], store: StepStore) -> None:
     with work_folder() as work:
         for name, content in files.items():
             (work / name).write_bytes(content)
-        with suppress(FileExistsError):  # another import was faster by a moment
-            store.files.publish(work, imported_place(step), DONE)
+        store.put(work, imported_place(step))

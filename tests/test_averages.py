@@ -13,8 +13,6 @@ from safetensors.torch import load_file
 
 from experiments.models import export
 from experiments.report import report
-from orchestrator.execute import run_steps
-from orchestrator.local import InProcessLauncher
 from orchestrator.plan import Plan, make_plan
 from orchestrator.results import results
 from orchestrator.steps.warmup import WEIGHTS
@@ -22,7 +20,7 @@ from orchestrator.store import StepStore
 from orchestrator.study_file import read_study
 from orchestrator.tracking import Tracker
 from projection.errors import InputError
-from tests.studies import write_study
+from tests.trained import Trained, train
 from trainers.checkpoints import mean_arrays
 from trainers.strategies import strategy
 
@@ -30,23 +28,25 @@ MEAN = "zero-shot~multilingual"
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
-    folder = tmp_path_factory.mktemp("averages")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Trained:
     names = ["zero-shot", "multilingual", MEAN]
-    return write_study(folder, tiny_bert, strategies=names, targets=["es", "de"])
+    folder = tmp_path_factory.mktemp("averages")
+    return train(folder, tiny_bert, strategies=names, targets=["es", "de"])
 
 
-@pytest.fixture(scope="module")
-def plan(study: Path) -> Plan:
-    return make_plan(read_study(study))
+@pytest.fixture
+def study(trained: Trained) -> Path:
+    return trained.file
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, plan: Plan) -> StepStore:
-    store = StepStore(tmp_path_factory.mktemp("averages-store"))
-    outcome = run_steps(plan.steps, store, InProcessLauncher(store.root), [])
-    assert not outcome.failed
-    return store
+@pytest.fixture
+def plan(trained: Trained) -> Plan:
+    return trained.plan
+
+
+@pytest.fixture
+def store(trained: Trained) -> StepStore:
+    return trained.store
 
 
 def test_a_mean_has_seen_what_its_models_have_and_serves_all_languages() -> None:

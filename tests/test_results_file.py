@@ -275,6 +275,23 @@ def test_an_altered_result_is_found_moved_aside_and_counts_as_missing(
     assert not elsewhere.has_result(model)
 
 
+def test_importing_again_mends_a_result_that_broke(
+    made_up: MadeUp, file: Path, elsewhere: StepStore
+) -> None:
+    model = made_up.plan.specs[0].model
+    curve = elsewhere.read(model, "curve.jsonl")
+    (elsewhere.root / imported_place(model) / "curve.jsonl").write_bytes(b"short")
+    assert not elsewhere.has_result(model)
+    done = import_results(file, elsewhere)
+    assert [one.fingerprint for one in done.new] == [model.fingerprint]
+    assert elsewhere.read(model, "curve.jsonl") == curve
+
+
+def test_where_no_file_can_be_written_is_bad_input(tmp_path: Path, made_up: MadeUp) -> None:
+    with pytest.raises(InputError, match="cannot be written"):
+        export_results([made_up.plan], made_up.done, tmp_path / "no-folder" / "results.zip")
+
+
 def test_imported_results_are_listed_and_stay_while_a_study_needs_them(
     made_up: MadeUp, elsewhere: StepStore
 ) -> None:

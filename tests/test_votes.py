@@ -10,8 +10,7 @@ from click.testing import CliRunner
 
 from experiments.report import report
 from orchestrator.allotment import MARGIN, measured
-from orchestrator.execute import run_steps
-from orchestrator.local import InProcessLauncher, in_process_pool
+from orchestrator.local import in_process_pool
 from orchestrator.plan import Plan, make_plan
 from orchestrator.results import results
 from orchestrator.steps.base import Surroundings
@@ -22,7 +21,7 @@ from orchestrator.tracking.registry import register_study
 from orchestrator.trained import find_model
 from projection.errors import InputError
 from projection.scoring import score_spans
-from tests.studies import write_study
+from tests.trained import Trained, train
 from trainers.collation import collate
 from trainers.committee import Committee
 from trainers.strategies import strategy
@@ -32,31 +31,33 @@ VOTE = "zero-shot^multilingual"
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
-    folder = tmp_path_factory.mktemp("votes")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Trained:
     names = ["zero-shot", "multilingual", VOTE]
-    return write_study(folder, tiny_bert, strategies=names, targets=["es", "de"])
+    folder = tmp_path_factory.mktemp("votes")
+    return train(folder, tiny_bert, strategies=names, targets=["es", "de"])
 
 
-@pytest.fixture(scope="module")
-def plan(study: Path) -> Plan:
-    return make_plan(read_study(study))
+@pytest.fixture
+def study(trained: Trained) -> Path:
+    return trained.file
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, plan: Plan) -> StepStore:
-    store = StepStore(tmp_path_factory.mktemp("votes-store"))
-    outcome = run_steps(plan.steps, store, InProcessLauncher(store.root), [])
-    assert not outcome.failed
-    return store
+@pytest.fixture
+def plan(trained: Trained) -> Plan:
+    return trained.plan
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def store(trained: Trained) -> StepStore:
+    return trained.store
+
+
+@pytest.fixture
 def around(store: StepStore) -> Surroundings:
     return Surroundings(store=store, device=torch.device("cpu"), pool=in_process_pool)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def members(plan: Plan, around: Surroundings) -> list[Tagger]:
     found = [trained_tagger(spec.model, around) for spec in plan.specs[:2]]
     assert all(isinstance(one, Tagger) for one in found)

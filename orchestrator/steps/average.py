@@ -16,7 +16,6 @@ class AverageStep(JointStep):
     """Average models that were trained from the same encoder and the same first output layer."""
 
     kind: ClassVar[str] = "average"
-    verb: ClassVar[str] = "average"
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         """Write ``model.safetensors`` and, as nothing was trained, an empty ``curve.jsonl``."""

@@ -20,15 +20,13 @@ class JointStep(TrainedStep):
     """
 
     shareable: ClassVar[tuple[str, ...]] = (CURVE,)
-    verb: ClassVar[str]
-    """What is done with the models."""
 
     models: tuple[TrainedStep, ...]
 
     def title(self) -> str:
         """Names the corpora and the seed."""
         number, languages = len(self.models), "+".join(self.languages)
-        return f"{self.verb} {number} models on {languages} seed {self.seed}"
+        return f"{self.kind} of {number} models on {languages} seed {self.seed}"
 
     def dev_f1(self, tagger: "AnyTagger", around: Surroundings) -> float:
         """F1 of the finished tagger on the source's development set, in percent."""

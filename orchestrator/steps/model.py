@@ -32,6 +32,11 @@ class ModelStep(Step):
     """Measures how much memory it takes."""
 
     @property
+    def replicas(self) -> int:
+        """Models that are in memory at once where it runs or is tested."""
+        return 1
+
+    @property
     def cpus(self) -> int:
         """As many as it has threads."""
         return self.threads

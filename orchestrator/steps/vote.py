@@ -15,7 +15,11 @@ class VoteStep(JointStep):
     """Let models vote that read the same pieces and know the same tags."""
 
     kind: ClassVar[str] = "vote"
-    verb: ClassVar[str] = "vote of"
+
+    @property
+    def replicas(self) -> int:
+        """As many as there are models."""
+        return len(self.models)
 
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         """Write an empty ``curve.jsonl``: nothing was trained, and the weights are its models'."""

@@ -271,10 +271,20 @@ class StepStore:
         """
         with work_folder() as work:
             seal(work, fill(work))
-            what = f"publishing {step.kind} {step.fingerprint[:12]} to {self.location}"
-            patiently(lambda: self._publish(work, place(step)), what, self.patience)
+            self.put(work, place(step))
         forget_failure(self.files, place(step))
         shutil.rmtree(self._scratch(step), ignore_errors=True)
+
+    def put(self, work: Path, name: str) -> None:
+        """Publish the sealed folder ``work`` as ``name``; what is whole there stays, what is broken
+        is moved aside.
+
+        Raises:
+            StoreRefusedError: The store refused for longer than ``patience``.
+        """
+        kind, fingerprint = name.split("/")[-2:]
+        what = f"publishing {kind} {fingerprint[:12]} to {self.location}"
+        patiently(lambda: self._publish(work, name), what, self.patience)
 
     def _publish(self, work: Path, name: str) -> None:
         record, problem = self.examine(name)

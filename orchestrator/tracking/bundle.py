@@ -23,6 +23,7 @@ from orchestrator.tracking.content import RunContent
 from orchestrator.tracking.names import common_tags
 from orchestrator.tracking.study_runs import StudyRuns
 from orchestrator.tracking.writer import RunWriter
+from orchestrator.zips import new_zip
 from projection.errors import InputError
 
 HEAD, RUNS, FILES = "bundle.json", "runs.jsonl", "files"
@@ -50,18 +51,11 @@ def write_bundle(
     }
     runs = list(StudyRuns(plan, store).all(status, texts))
     files = {file_hash(file.path): file.path for run in runs for file in run.artefacts}
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as bundle:
-            bundle.writestr(HEAD, json.dumps(head))
-            bundle.writestr(RUNS, "".join(json.dumps(_as_row(run)) + "\n" for run in runs))
-            for name, file in files.items():
-                bundle.write(file, f"{FILES}/{name}")
-        unfinished.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with new_zip(path) as bundle:
+        bundle.writestr(HEAD, json.dumps(head))
+        bundle.writestr(RUNS, "".join(json.dumps(_as_row(run)) + "\n" for run in runs))
+        for name, file in files.items():
+            bundle.write(file, f"{FILES}/{name}")
     return len(runs)
 
 
