@@ -192,7 +192,9 @@ def _executable(command: Command) -> bool:
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps of ``xlwarm run`` are computed in the test itself, not on Ray."""
 
-    def compute(_plan: Plan, steps: list[Step], store: StepStore, observers: list) -> Outcome:  # type: ignore[type-arg]
+    def compute(  # type: ignore[type-arg]
+        _plan: Plan, steps: list[Step], missing: list[Step], store: StepStore, observers: list
+    ) -> Outcome:
         return run_steps(steps, store, InProcessLauncher(store.root), observers)
 
     monkeypatch.setattr("orchestrator.driver._compute", compute)
