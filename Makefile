@@ -13,6 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 APERTIUM := apertium $(addprefix apertium-,eng-spa eng-cat fr-es spa-ita es-pt fra-cat cat-ita)
 # Tests that kill what runs and wait for it to come back: half of the time on Ray.
 FAULTS := tests/test_faults.py tests/test_sweep_kills.py
+ON_RAY = $(filter-out $(FAULTS),$(shell grep --files-with-matches "mark\.ray" tests/test_*.py))
 BROWSER := chromium chromium-driver
 APT := $(shell test "$$(id -u)" = 0 || echo sudo) apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 INSTALL = $(APT) install --yes --no-install-recommends $(PACKAGES) || ($(APT) update && $(APT) install --yes --no-install-recommends $(PACKAGES))
@@ -50,7 +51,7 @@ test-of-faults: setup
 	$(BIN)/python -m pytest -m ray $(FAULTS)
 
 test-on-ray: setup
-	$(BIN)/python -m pytest -m ray $(addprefix --ignore=,$(FAULTS))
+	$(BIN)/python -m pytest -m ray $(ON_RAY)
 
 test-beside-ray: setup
 	$(BIN)/python -m pytest -m "not ray"

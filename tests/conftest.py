@@ -1,8 +1,9 @@
 """Fixtures for all tests: tiny checkpoints, the real data where it is, one Ray cluster."""
 
 import os
+import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,24 @@ def any_store(
 
 
 @pytest.fixture(scope="session")
+def new_tracking(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
+    """Puts MLflow's database without any run into a folder; what it is called with, and its URI.
+
+    It is a copy: MLflow takes seconds to make one, going through all its migrations.
+    """
+    from mlflow import MlflowClient
+
+    empty = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{empty}").search_experiments()
+
+    def put(folder: Path) -> str:
+        folder.mkdir(exist_ok=True)
+        return f"sqlite:///{shutil.copy(empty, folder / 'mlflow.db')}"
+
+    return put
+
+
+@pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
     """One Ray cluster of two (logical) cores for all tests."""
     from orchestrator.environment import prepare_ray
@@ -101,8 +120,10 @@ def made_up(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> "MadeU
 
 
 @pytest.fixture(scope="session")
-def tracked(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> "Tracked":
+def tracked(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, new_tracking: Callable[[Path], str]
+) -> "Tracked":
     """A study of three strategies that was trained and logged."""
     from tests.tracked import track
 
-    return track(tmp_path_factory.mktemp("tracked"), tiny_bert)
+    return track(tmp_path_factory.mktemp("tracked"), tiny_bert, new_tracking)

@@ -1,6 +1,7 @@
 """Means of models: whose weights they are, what they cost, and that they can be taken away."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -121,9 +122,9 @@ def test_a_mean_is_scored_reported_and_exported_as_any_model(
 
 
 def test_mlflow_takes_the_means_of_a_study_whatever_its_strategies_are_called(
-    plan: Plan, store: StepStore, tmp_path: Path
+    plan: Plan, store: StepStore, tmp_path: Path, new_tracking: Callable[[Path], str]
 ) -> None:
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    uri = new_tracking(tmp_path)
     Tracker(plan, store, uri).finish("FINISHED", {})
     client = MlflowClient(uri)
     experiments = [one.experiment_id for one in client.search_experiments()]

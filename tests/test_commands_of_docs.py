@@ -5,7 +5,7 @@ cluster, no server and no minutes of training is executed there as well.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -89,7 +89,9 @@ FILES: Mapping[str, str] = MappingProxyType(
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+def world(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, new_tracking: Callable[[Path], str]
+) -> Path:
     """A folder with the files that the documentation names: studies, a store with a finished
     study and a finished sweep, corpora.
     """
@@ -105,6 +107,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     sweeping.execute()
     plan = make_plan(read_study(folder / "study.yaml"))
     run_steps(plan.steps, sweeping.store, InProcessLauncher(folder / "store"), [])
+    for store in ("store", "FOLDER"):
+        new_tracking(folder / store)
     content = yaml.safe_load((folder / "study.yaml").read_text())
     (folder / "experiments").mkdir()
     for name in ("my-study", "other-study", "other", "big-study", "small-study"):

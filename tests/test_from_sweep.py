@@ -1,6 +1,6 @@
 """`xlwarm run --from-sweep` and `xlwarm report --sweep`: which sweep, and what is taken of it."""
 
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,20 +38,10 @@ def store(tmp_path: Path) -> StepStore:
     return StepStore(tmp_path / "store")
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of MLflow; to make one takes seconds, to copy one does not."""
-    database = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(tracking_uri=f"sqlite:///{database}").search_experiments()
-    return database
-
-
 @pytest.fixture
-def uri(empty_database: Path, store: StepStore) -> str:
+def uri(new_tracking: Callable[[Path], str], store: StepStore) -> str:
     """The database of the store, with nothing in it."""
-    store.root.mkdir(exist_ok=True)
-    shutil.copy(empty_database, store.root / "mlflow.db")
-    return f"sqlite:///{store.root / 'mlflow.db'}"
+    return new_tracking(store.root)
 
 
 def _trial(

@@ -1,6 +1,7 @@
 """``xlwarm export`` and ``xlwarm predict``: a model of a store, by any of its names."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -62,9 +63,14 @@ def call(command: object, *arguments: object, text: str | None = None) -> Result
 
 
 @pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory, plan: Plan, store: StepStore) -> str:
+def uri(
+    tmp_path_factory: pytest.TempPathFactory,
+    new_tracking: Callable[[Path], str],
+    plan: Plan,
+    store: StepStore,
+) -> str:
     """A tracking database that has the study."""
-    uri = f"sqlite:///{tmp_path_factory.mktemp('tracking') / 'mlflow.db'}"
+    uri = new_tracking(tmp_path_factory.mktemp("tracking"))
     Tracker(plan, store, uri).finish("FINISHED", {})
     return uri
 
@@ -214,13 +220,17 @@ def plan_experiment(client: MlflowClient) -> str:
 
 
 def test_export_registers_only_what_a_study_names_and_mlflow_shows(
-    study: Path, plan: Plan, store: StepStore, tmp_path: Path
+    study: Path,
+    plan: Plan,
+    store: StepStore,
+    tmp_path: Path,
+    new_tracking: Callable[[Path], str],
 ) -> None:
     (spec,) = plan.specs
     where = ("--to", tmp_path / "to", "--store", store.root, "--register")
     with pytest.raises(InputError, match="--register needs --study"):
         call(export, spec.model.fingerprint[:8], *where)
-    empty = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    empty = new_tracking(tmp_path)
     with pytest.raises(InputError, match="has no run of mtl-ws-seed1 to register it with"):
         call(export, spec.name, "--study", study, "--tracking", empty, *where)
 

@@ -312,11 +312,13 @@ def test_of_an_imported_model_only_results_can_be_had(
         find_model("zero-shot-seed1", elsewhere, made_up.plan, default_tracking(elsewhere.root))
 
 
-def test_mlflow_shows_imported_results(tmp_path: Path, tracked: Tracked) -> None:
+def test_mlflow_shows_imported_results(
+    tmp_path: Path, tracked: Tracked, new_tracking: Callable[[Path], str]
+) -> None:
     export_results([tracked.plan], tracked.store, tmp_path / "results.zip")
     store = StepStore(tmp_path / "store")
     import_results(tmp_path / "results.zip", store)
-    uri = default_tracking(store.root)
+    uri = new_tracking(store.root)
     Tracker(tracked.plan, store, uri).finish("FINISHED", {})
     client = MlflowClient(uri)
     (experiment,) = client.search_experiments(filter_string="name = 'tiny'")

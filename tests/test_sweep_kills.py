@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,12 +67,13 @@ def _kill_after(driver: "subprocess.Popen[bytes]", events: int, store: Path) -> 
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # four drivers, one after the other
 def test_a_sweep_killed_three_times_has_the_table_and_the_runs_of_an_undisturbed_one(
-    tiny_bert: Path, tmp_path: Path
+    tiny_bert: Path, tmp_path: Path, new_tracking: Callable[[Path], str]
 ) -> None:
     (tmp_path / "calm").mkdir()
     calm = Sweeping(tmp_path / "calm", tiny_bert, **SETTINGS)
     calm.execute()
     study, store = write_study(tmp_path, tiny_bert, **SETTINGS), tmp_path / "store"
+    new_tracking(store)
     for moment in sorted(random.Random(20261125).sample(range(1, 8), 3)):
         _kill_after(_driver(study, store), moment, store)
     assert _driver(study, store).wait() == 0

@@ -1,5 +1,6 @@
 """Sweeps in MLflow: one run for each trial, nested, complete, and never doubled."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,11 @@ RATES = (0.01, 0.02, 0.03, 0.04)
 class Logged:
     """A sweep of four trials, one in each state, in a tracking database of its own."""
 
-    def __init__(self, folder: Path, backbone: Path) -> None:
+    def __init__(self, folder: Path, backbone: Path, new_tracking: Callable[[Path], str]) -> None:
         sweep = {"parameters": {"training.learning_rate": list(RATES)}, "strategy": "mtl-ws"}
         self.planner = TrialPlanner(read_study(write_study(folder, backbone, sweep=sweep)))
         self.store = StepStore(folder / "store")
-        self.store.root.mkdir()
-        self.uri = f"sqlite:///{self.store.root / 'mlflow.db'}"
+        self.uri = new_tracking(self.store.root)
         self.sweep: Sweep = sweep_of(self.planner.study)
         self.records = SweepRecords(self.store.files, self.sweep.fingerprint)
 
@@ -66,9 +66,11 @@ class Logged:
 
 
 @pytest.fixture(scope="module")
-def logged(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Logged:
+def logged(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, new_tracking: Callable[[Path], str]
+) -> Logged:
     """Interrupted once; the next execution finished what ran and went on with what was stopped."""
-    logged = Logged(tmp_path_factory.mktemp("sweep"), tiny_bert)
+    logged = Logged(tmp_path_factory.mktemp("sweep"), tiny_bert, new_tracking)
     good = {
         "scores": {1: 61.5},
         "curve": (Point(step=2, score=60.0), Point(step=4, score=61.5)),

@@ -1,6 +1,7 @@
 """Votes of models: what they say, what they cost, and what cannot be had of them."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -151,9 +152,11 @@ def test_no_single_model_can_be_taken_away_and_its_models_are_named(
         assert all(one in str(refusal.value) for one in models[:2])
 
 
-def test_it_is_not_registered(plan: Plan, store: StepStore, tmp_path: Path) -> None:
+def test_it_is_not_registered(
+    plan: Plan, store: StepStore, tmp_path: Path, new_tracking: Callable[[Path], str]
+) -> None:
     votes = [spec for spec in plan.specs if spec.strategy == VOTE]
-    assert list(register_study(plan, store, f"sqlite:///{tmp_path / 'mlflow.db'}", votes)) == []
+    assert list(register_study(plan, store, new_tracking(tmp_path), votes)) == []
 
 
 def test_a_vote_cannot_be_swept(study: Path) -> None:

@@ -1,5 +1,6 @@
 """A tiny study that was really trained, and a tracking database that watched it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +47,11 @@ class Tracked:
         return f"/#/experiments/{self.experiment}/runs/{run.info.run_id}"
 
 
-def track(folder: Path, backbone: Path) -> Tracked:
+def track(folder: Path, backbone: Path, new_tracking: Callable[[Path], str]) -> Tracked:
     """Write the study into ``folder``, train it, and log it meanwhile as ``xlwarm run`` does."""
     study = write_study(folder, backbone, strategies=list(STRATEGIES), targets=list(TARGETS))
     plan, store = make_plan(read_study(study)), StepStore(folder / "store")
-    uri = f"sqlite:///{store.root / 'mlflow.db'}"
-    store.root.mkdir()
+    uri = new_tracking(store.root)
     tracking = BackgroundTracking(plan, store, uri)
     run_steps(plan.steps, store, InProcessLauncher(store.root), [tracking])
     tracking.close("FINISHED", logged_tables(plan, store))
