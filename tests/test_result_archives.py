@@ -11,12 +11,20 @@ from orchestrator.results_file import import_results
 from orchestrator.store import DONE, RECORD, StepStore
 from orchestrator.store.inventory import entries
 
-RESULTS = Path(__file__).parents[1] / "docs" / "results"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results"
 ARCHIVES = sorted((RESULTS / "archive").glob("*.zip"))
 ROW = re.compile(
     r"^\|[^|]+\|[^|]+\|[^|]+\| *(?P<f1>[\d.]+) \| *(?P<evaluate>[0-9a-f]{12}) \|", re.MULTILINE
 )
 """Of a report's table of fingerprints: strategy, language, seed, F1, evaluate."""
+
+NAME = r"^\|[ *`]*(?P<name>[\w~^+-]+)[*`]*(?: \([^|]*\))? *\|"
+SCORES = re.compile(NAME + r".*\| *\**(?P<average>[\d.]+)\**†? *\| *[\d.]+ *\|$", re.MULTILINE)
+"""Of a report's table of scores: strategy, languages, average, English dev."""
+
+SUMMARY = re.compile(NAME + 3 * r" *\**([\d.]+)\** *\|" + "$", re.MULTILINE)
+"""Of a table that somebody wrote: strategy, averages of NER, ABSA, SRL."""
 
 
 @pytest.mark.parametrize("path", ARCHIVES, ids=lambda path: path.stem)
@@ -38,3 +46,15 @@ def test_an_archive_holds_records_curves_and_counts_alone(path: Path) -> None:
         names = {name.rpartition("/")[2] for name in archive.namelist()}
     own = {"results.json", RECORD, DONE, COUNTED}
     assert names <= own | {"counts.json", "curve.jsonl", "rounds.jsonl"}
+
+
+@pytest.mark.parametrize("page", [RESULTS / "longer.md", RESULTS / "README.md", ROOT / "README.md"])
+def test_averages_beside_each_other_are_those_of_the_reports(page: Path) -> None:
+    _, *tasks = (RESULTS / "longer.md").read_text().split("\n## ")
+    assert [task.partition("\n")[0] for task in tasks] == ["NER", "ABSA", "SRL"]
+    tables = [task.partition("### Scores")[2].partition("###")[0] for task in tasks]
+    reported = [{row["name"]: row["average"] for row in SCORES.finditer(one)} for one in tables]
+    summary = {row["name"]: row.groups()[1:] for row in SUMMARY.finditer(page.read_text())}
+    assert summary.keys() >= {"zero-shot", "multilingual", "mtl-ws", "multilingual^mtl-ws"}
+    for name, averages in summary.items():
+        assert averages == tuple(task[name] for task in reported), name
