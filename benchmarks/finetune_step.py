@@ -158,7 +158,8 @@ def _xlwarm(tagger, corpus):
 
     import numpy as np
 
-    from trainers.training import FineTuner, TrainSettings
+    from trainers.settings import TrainSettings
+    from trainers.training import FineTuner
     from trainers.vocabulary import renumber, trim_encoder
 
     kept = np.unique(np.append(corpus.pieces, np.arange(tagger.padding + 1, dtype=np.int32)))

@@ -23,7 +23,8 @@ import torch
 
 from orchestrator.environment import prepare_ray
 from trainers.flat import Layout
-from trainers.warmup import LanguageEnd, RoundState, WarmupSettings
+from trainers.settings import WarmupSettings
+from trainers.warmup import LanguageEnd, RoundState
 
 GPUS = 8
 ROUNDS = 4

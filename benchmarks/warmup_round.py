@@ -59,7 +59,7 @@ class AddJob:
 
     @property
     def settings(self):
-        from trainers.warmup import WarmupSettings
+        from trainers.settings import WarmupSettings
 
         return WarmupSettings(rounds=10**6, outer_lr=1.0, outer_optimizer=self.outer)
 

@@ -71,8 +71,8 @@ def export(
     RUN is the name of a model of --study (mtl-ws-seed1), or the first 6 or more digits of the
     fingerprint of a finetune or evaluate step in the store, or the id of an MLflow run.
     """
-    from orchestrator.driver import default_tracking
     from orchestrator.export import check_folder, export_model
+    from orchestrator.logged import default_tracking
     from orchestrator.store import open_store
     from orchestrator.trained import find_model
 
@@ -158,7 +158,7 @@ def _trained(
     store: str,
     tracking: str | None,
 ) -> "TrainedModel":
-    from orchestrator.driver import default_tracking
+    from orchestrator.logged import default_tracking
     from orchestrator.store import open_store
     from orchestrator.trained import find_model
 

@@ -104,7 +104,8 @@ class Study:
         from rich.console import Console
 
         from experiments.tables import logged_tables
-        from orchestrator.driver import default_tracking, run_study
+        from orchestrator.driver import run_study
+        from orchestrator.logged import default_tracking
 
         uri = tracking or default_tracking(self.store.root)
         ended = run_study(

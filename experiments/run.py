@@ -131,7 +131,8 @@ def _run_here(request: _Request) -> int:
 
     from experiments.report import logged_page
     from experiments.tables import logged_tables, render
-    from orchestrator.driver import default_tracking, run_study
+    from orchestrator.driver import run_study
+    from orchestrator.logged import default_tracking
     from orchestrator.store import open_store
     from orchestrator.sweep.taking import keep_study
 

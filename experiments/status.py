@@ -70,8 +70,7 @@ def status(
 
 def _logged(plan: "Plan", store: "StepStore", tracking: str | None) -> frozenset[str] | None:
     """Results that MLflow has; None, and a word on it, if nobody answers."""
-    from orchestrator.driver import default_tracking
-    from orchestrator.logged import logged_results
+    from orchestrator.logged import default_tracking, logged_results
 
     uri = tracking or default_tracking(store.root)
     try:

@@ -88,7 +88,7 @@ def _sweep_here(study: "Study", store: str, tracking: str | None) -> int:
 
     from rich.console import Console
 
-    from orchestrator.driver import default_tracking
+    from orchestrator.logged import default_tracking
     from orchestrator.store import open_store
     from orchestrator.sweep.driver import run_sweep
 

@@ -49,7 +49,7 @@ def report_sweep(
     if folder:
         write_pictures(folder, pngs(drawings(sweep, trials)))
     if tracking:
-        from orchestrator.driver import default_tracking
+        from orchestrator.logged import default_tracking
         from orchestrator.sweep.artefacts import log_report
 
         uri = default_tracking(store.root) if tracking == STORE_DATABASE else tracking

@@ -44,7 +44,7 @@ def sync(
 
     from experiments.report import logged_page
     from experiments.tables import logged_tables
-    from orchestrator.driver import default_tracking
+    from orchestrator.logged import default_tracking
     from orchestrator.store import open_store
     from orchestrator.tracking import Tracker
     from orchestrator.tracking.bundle import write_bundle

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
@@ -31,11 +30,6 @@ class StudyRun:
     outcome: Outcome
     tracking_problem: str | None
     """Why MLflow lacks something, or None."""
-
-
-def default_tracking(store: Path) -> str:
-    """The tracking database that lies in the store."""
-    return f"sqlite:///{store / 'mlflow.db'}"
 
 
 def run_study(

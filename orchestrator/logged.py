@@ -1,9 +1,14 @@
-"""Which results of a study MLflow has; asking never makes a database or a run."""
+"""Where MLflow is, and which results of a study it has; asking never makes a database or a run."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 RESULT_RUNS = "tags.`xlwarm.kind` = 'result' and attributes.status = 'FINISHED'"
+
+
+def default_tracking(store: Path) -> str:
+    """The tracking database that lies in the store."""
+    return f"sqlite:///{store / 'mlflow.db'}"
 
 
 def logged_results(uri: str, experiment: str) -> frozenset[str]:

@@ -1,9 +1,11 @@
 """A plan, what its store says of it, and how it would go on a cluster."""
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from orchestrator.allotment import Allotment, allot, measured
@@ -17,6 +19,9 @@ from orchestrator.sharing import Shared, critical_path, sharing
 from orchestrator.steps.base import Step
 from orchestrator.store import StepStore
 from orchestrator.store.inventory import records
+
+GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""Where Linux shows a driver: NVIDIA's, AMD's, or that of Windows under WSL."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +117,20 @@ class Outlook:
 def this_machine() -> ClusterFile:
     """The machine that asks, as a cluster of one node."""
     import psutil
-    import torch
 
     here = NodeKind(
         name="here",
         cpus=os.cpu_count() or 1,
-        gpus=torch.cuda.device_count(),
+        gpus=_gpus_here(),
         memory_gib=psutil.virtual_memory().total / GIB,
     )
     return ClusterFile(nodes=(here,))
+
+
+def _gpus_here() -> int:
+    """That torch can use; without a driver there is none, and torch need not be imported."""
+    if sys.platform == "linux" and not any(Path(device).exists() for device in GPU_DRIVERS):
+        return 0
+    import torch
+
+    return torch.cuda.device_count()

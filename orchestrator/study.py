@@ -18,10 +18,8 @@ from projection.schemes import TagScheme
 from projection.tasks import TASKS, Task
 from trainers.backbones import BackboneSettings
 from trainers.decoding import Decoding
+from trainers.settings import Aggregation, TaggerSettings, TrainSettings, WarmupSettings
 from trainers.strategies import MONOLINGUAL, STRATEGIES, strategy
-from trainers.tagger import TaggerSettings
-from trainers.training import TrainSettings
-from trainers.warmup import Aggregation, WarmupSettings
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+QUICKSTART = Path(__file__).parents[1] / "experiments" / "quickstart.yaml"
 XLWARM = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
 
 
@@ -39,6 +40,21 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
         )
     )
     assert shown.stdout.splitlines()[-1] == "[]"
+
+
+def test_looking_at_a_study_takes_no_seconds_for_torch_ray_or_mlflow(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom click.testing import CliRunner\nfrom orchestrator import outlook\n"
+        "from orchestrator.cli import xlwarm\n"
+        "outlook.GPU_DRIVERS = ()  # or torch is asked for their number\n"
+        "for command in ('plan', 'status', 'report', 'compare'):\n"
+        f"    given = [command, {str(QUICKSTART)!r}, '--store', {str(tmp_path)!r}]\n"
+        "    CliRunner().invoke(xlwarm, given, catch_exceptions=False)\n"
+        "    heavy = ('torch', 'ray', 'mlflow', 'transformers', 'pandas', 'scipy')\n"
+        "    print(command, [name for name in heavy if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines() == ["plan []", "status []", "report []", "compare []"]
 
 
 @pytest.fixture

@@ -13,14 +13,8 @@ from trainers import outer, outer_kernels, outer_tensors
 from trainers.flat import Layout
 from trainers.outer import apply_round
 from trainers.outer_tensors import mean_move, median_move, trimmed_mean_move
-from trainers.warmup import (
-    Aggregation,
-    Deltas,
-    LanguageEnd,
-    OuterOptimizer,
-    RoundState,
-    WarmupSettings,
-)
+from trainers.settings import Aggregation, Deltas, OuterOptimizer, WarmupSettings
+from trainers.warmup import LanguageEnd, RoundState
 
 SGD, NESTEROV, ADAM = OuterOptimizer.SGD, OuterOptimizer.NESTEROV, OuterOptimizer.ADAM
 

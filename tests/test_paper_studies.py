@@ -8,7 +8,7 @@ import yaml
 
 from orchestrator.study import Study
 from tests.shipped import PAPER, SMALL, STUDIES, header, whole
-from trainers.warmup import OuterOptimizer
+from trainers.settings import OuterOptimizer
 
 NUMBERS = yaml.safe_load((PAPER / "numbers.yaml").read_text(encoding="utf-8"))
 TASKS, BACKBONES = ("ner", "srl", "absa"), ("mbert", "xlmr")

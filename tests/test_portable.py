@@ -28,8 +28,9 @@ from trainers.encoding import TagVocabulary, encode_corpus
 from trainers.evaluation import predict_spans
 from trainers.input_tagger import InputTagger
 from trainers.portable import TrainedTagger, load_portable, portable_model, save_portable
+from trainers.settings import TaggerSettings
 from trainers.span_tagger import SpanTagger
-from trainers.tagger import Tagger, TaggerSettings, build_tagger
+from trainers.tagger import Tagger, build_tagger
 from trainers.vocabulary import kept_pieces, renumber, trim_encoder
 
 TAGS = {

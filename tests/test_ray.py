@@ -18,7 +18,7 @@ from orchestrator.store import StepStore
 from orchestrator.study import ClusterSettings
 from orchestrator.study_file import read_study
 from tests.studies import write_study
-from trainers.training import TrainSettings
+from trainers.settings import TrainSettings
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 

@@ -11,10 +11,10 @@ from mlflow import MlflowClient
 
 from experiments.report import FORMATS
 from experiments.stores import store as store_commands
-from orchestrator.driver import default_tracking
 from orchestrator.execute import Execution, run_steps
 from orchestrator.ledger import CellState, ledger, standing_in
 from orchestrator.local import InProcessLauncher
+from orchestrator.logged import default_tracking
 from orchestrator.plan import make_plan
 from orchestrator.predictions import COUNTED
 from orchestrator.results import results

@@ -17,7 +17,8 @@ from orchestrator.transports.probe import choose
 from orchestrator.transports.shared_memory import NAME, new_segment, opened, reaches
 from projection.errors import InputError
 from trainers.flat import Layout
-from trainers.warmup import Deltas, LanguageEnd, WarmupSettings
+from trainers.settings import Deltas, WarmupSettings
+from trainers.warmup import LanguageEnd
 
 LAYOUT = Layout(5000, 10, 3)
 

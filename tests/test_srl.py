@@ -17,10 +17,11 @@ from trainers.collation import collate
 from trainers.encoding import EncodedCorpus, TagVocabulary, encode_corpus
 from trainers.evaluation import evaluate, predict_spans
 from trainers.flat import FlatModel
-from trainers.tagger import TaggerSettings, build_tagger
-from trainers.training import FineTuner, TrainSettings
+from trainers.settings import TaggerSettings, TrainSettings, WarmupSettings
+from trainers.tagger import build_tagger
+from trainers.training import FineTuner
 from trainers.vocabulary import kept_pieces, renumber, trim_encoder
-from trainers.warmup import WarmupSettings, WholeStart
+from trainers.warmup import WholeStart
 from trainers.worker import LanguageWorker
 
 BOTH = (Input.POS, Input.PREDICATE)

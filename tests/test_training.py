@@ -14,8 +14,8 @@ from trainers.collation import collate
 from trainers.course import Checkpoints
 from trainers.errors import TrainingDivergedError
 from trainers.evaluation import evaluate
-from trainers.tagger import LossMean
-from trainers.training import FineTuner, TrainSettings, clip, fine_tune, learning_rate_at
+from trainers.settings import LossMean, TrainSettings
+from trainers.training import FineTuner, clip, fine_tune, learning_rate_at
 
 RENAMED = {"PER": "LOC", "LOC": "ORG", "ORG": "PER"}
 WRONG = [

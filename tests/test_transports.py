@@ -15,7 +15,8 @@ from orchestrator.transports import Transport
 from orchestrator.transports.shared_memory import NAME
 from projection.errors import InputError
 from tests.warmups import LAYOUT, ToyJob
-from trainers.warmup import Deltas, Hooks, OuterOptimizer, WarmupSettings, warm_up
+from trainers.settings import Deltas, OuterOptimizer, WarmupSettings
+from trainers.warmup import Hooks, warm_up
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
 

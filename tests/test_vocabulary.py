@@ -11,9 +11,10 @@ import torch
 
 from tests.examples import ENGLISH, GERMAN, encoded, tagger
 from trainers.backbones import load_tokenizer
-from trainers.training import FineTuner, TrainSettings
+from trainers.settings import TrainSettings, WarmupSettings
+from trainers.training import FineTuner
 from trainers.vocabulary import kept_pieces, renumber, restore_embedding, trim_encoder
-from trainers.warmup import WarmupSettings, WholeStart
+from trainers.warmup import WholeStart
 from trainers.worker import LanguageWorker
 
 STEPS = 6

@@ -16,7 +16,8 @@ from trainers.round_files import (
     save_checkpoint,
     save_outer_state,
 )
-from trainers.warmup import Hooks, OuterOptimizer, RoundState, WarmupSettings, WholeStart, warm_up
+from trainers.settings import OuterOptimizer, WarmupSettings
+from trainers.warmup import Hooks, RoundState, WholeStart, warm_up
 from trainers.worker import LanguageWorker, warmup_order
 
 SGD = OuterOptimizer.SGD

@@ -12,7 +12,8 @@ from tests.examples import DUTCH, GERMAN, SPANISH, encoded, tagger
 from trainers.collation import collate
 from trainers.errors import TrainingDivergedError
 from trainers.flat import FlatModel
-from trainers.warmup import Deltas, WarmupSettings, WholeStart
+from trainers.settings import Deltas, WarmupSettings
+from trainers.warmup import WholeStart
 from trainers.worker import LanguageWorker, warmup_order
 
 SENTENCES = {"de": GERMAN, "es": SPANISH, "nl": DUTCH}

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from trainers.flat import Layout
-from trainers.warmup import Deltas, LanguageEnd, RoundState, Start, WarmupSettings
+from trainers.settings import Deltas, WarmupSettings
+from trainers.warmup import LanguageEnd, RoundState, Start
 
 LAYOUT = Layout(dense=400_003, rows=500, width=16)
 """Several chunks, the last one odd, and a table of which a round touches few rows."""

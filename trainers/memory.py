@@ -14,7 +14,8 @@ from trainers.encoding import EncodedCorpus
 from trainers.errors import TrainingDivergedError
 from trainers.evaluation import predict_tags
 from trainers.reading import PIECES_PER_BATCH
-from trainers.training import FineTuner, TrainSettings
+from trainers.settings import TrainSettings
+from trainers.training import FineTuner
 
 if TYPE_CHECKING:
     from trainers.tagger import Tagger

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from trainers import outer_tensors
 from trainers.flat import Layout
-from trainers.warmup import LanguageEnd, RoundReport, RoundState, WarmupSettings
+from trainers.settings import WarmupSettings
+from trainers.warmup import LanguageEnd, RoundReport, RoundState
 
 CHUNK = 1 << 17
 """Numbers updated at a time, and those whose sums for the log belong together."""

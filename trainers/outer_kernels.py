@@ -22,7 +22,7 @@ from trainers.outer_tensors import (
     ranks_of_median,
     ranks_of_trimmed_mean,
 )
-from trainers.warmup import Aggregation, OuterOptimizer, WarmupSettings
+from trainers.settings import Aggregation, OuterOptimizer, WarmupSettings
 
 BLOCK = 1024
 """Numbers worked on at a time: what lies between reading and writing them fits the first cache."""

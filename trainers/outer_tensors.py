@@ -9,7 +9,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from trainers.warmup import Aggregation, OuterOptimizer, WarmupSettings
+from trainers.settings import Aggregation, OuterOptimizer, WarmupSettings
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 """Adam's constants (Kingma and Ba 2014)."""

@@ -10,43 +10,23 @@ E width of the encoder's word embedding, L tags.
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
 from projection.inputs import UPOS, Input
 from trainers.backbones import BackboneSettings, load_encoder
 from trainers.collation import Batch
 from trainers.seeding import stream_seed
+from trainers.settings import LossMean, TaggerSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 EMBEDDING_STD = 0.02
 """Standard deviation of the first weights of embeddings that no checkpoint gives, BERT's own."""
-
-
-class LossMean(StrEnum):
-    """Over what the loss of a batch is averaged."""
-
-    SENTENCES = "sentences"
-    """The words of a sentence, then the sentences (Eq. 3): a word of a short one counts more."""
-    WORDS = "words"
-    """All words of the batch alike."""
-
-
-class TaggerSettings(BaseModel, frozen=True, extra="forbid"):
-    """What the tagger has beside its encoder."""
-
-    loss: LossMean = LossMean.SENTENCES
-    """Mean over the words of a sentence, then over ``sentences`` (Eq. 3), or over all ``words``."""
-    pos_size: int = Field(default=16, ge=1)
-    """Width of the POS embedding; 16 in Marcheggiani et al. 2017, whose settings the paper
-    follows without giving sizes of its own."""
 
 
 class Tagger(nn.Module):

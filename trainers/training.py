@@ -3,10 +3,8 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
-from pydantic import BaseModel, Field, model_validator
 from torch import Tensor
 
 from trainers.batches import BatchOrder
@@ -18,44 +16,8 @@ from trainers.errors import TrainingDivergedError, TrainingStoppedError
 from trainers.evaluation import evaluate
 from trainers.flat import FlatModel
 from trainers.seeding import stream_seed
+from trainers.settings import TrainSettings
 from trainers.tagger import Tagger
-
-
-class TrainSettings(BaseModel, frozen=True, extra="forbid"):
-    """Schedule of the fine-tuning (paper, Table 6 and A.2)."""
-
-    learning_rate: float = Field(gt=0, lt=1)
-    """Of Adam."""
-    batch_size: int = Field(ge=1)
-    """Sentences per optimiser step, over all languages."""
-    steps: int = Field(ge=1)
-    """Optimiser steps."""
-    select_after: int = Field(ge=0)
-    """The dev set is first looked at after so many steps."""
-    evaluate_every: int = Field(ge=1)
-    """And then every so many; the last step is always looked at."""
-    lr_warmup: int = Field(default=0, ge=0)
-    """Steps over which the rate rises linearly from 0; off in the paper."""
-    lr_decay: Literal["none", "linear"] = "none"
-    """``linear`` falls to 0 at the last step; off in the paper."""
-    max_grad_norm: float | None = Field(default=None, gt=0)
-    """Gradients are scaled down to this Euclidean norm; off in the paper."""
-
-    @model_validator(mode="after")
-    def _leaves_something(self) -> "TrainSettings":
-        if self.select_after >= self.steps:
-            raise ValueError(
-                f"select_after ({self.select_after}) must be below steps ({self.steps}), "
-                "or no step is left to select from"
-            )
-        if self.lr_warmup >= self.steps:
-            raise ValueError(f"lr_warmup ({self.lr_warmup}) must be below steps ({self.steps})")
-        return self
-
-    def is_selection_step(self, step: int) -> bool:
-        """True if the dev set is looked at after ``step`` steps."""
-        regular = step >= max(1, self.select_after) and step % self.evaluate_every == 0
-        return regular or step == self.steps
 
 
 def learning_rate_at(step: int, settings: TrainSettings) -> float:

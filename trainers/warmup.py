@@ -6,69 +6,13 @@ are those of :mod:`trainers.flat`; A and R are rows of the table.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
 import torch
-from pydantic import BaseModel, Field
 from torch import Tensor
 
 from trainers.flat import Layout
-
-
-class OuterOptimizer(StrEnum):
-    """What turns the averaged move of the languages into an update of the shared parameters."""
-
-    SGD = "sgd"
-    """Eq. 7 as printed: a step of gamma along the move."""
-    NESTEROV = "nesterov"
-    """The negative move is the gradient of SGD with Nesterov momentum (DiLoCo, Douillard et al.
-    2023)."""
-    ADAM = "adam"
-    """The negative move is the gradient handed to Adam with rate gamma."""
-
-
-class Aggregation(StrEnum):
-    """What makes one move of the languages' moves, number by number."""
-
-    MEAN = "mean"
-    """Eq. 7."""
-    MEDIAN = "median"
-    """The middle one; of an even number of languages, the mean of the middle two."""
-    TRIMMED_MEAN = "trimmed-mean"
-    """The mean without the share ``trim`` at either end."""
-
-
-class Deltas(StrEnum):
-    """What the languages send of the parameters outside the word embedding."""
-
-    EXACT = "exact"
-    """Where they ended, in float32."""
-    BFLOAT16 = "bfloat16"
-    """How far they moved, in bfloat16; what that loses is added to the next round's move."""
-
-
-class WarmupSettings(BaseModel, frozen=True, extra="forbid"):
-    """The warm-up's hyper-parameters, with the paper's letters (Table 6)."""
-
-    rounds: int = Field(default=50, ge=1)
-    """Z."""
-    steps: int = Field(default=5, ge=1)
-    """K: gradient steps per language and round."""
-    inner_lr: float = Field(default=1e-3, gt=0, lt=1)
-    """Beta: rate of the languages' plain SGD (Eq. 8)."""
-    outer_lr: float = Field(default=5e-5, gt=0, le=1)
-    """Gamma: rate of the outer optimiser (Eq. 7)."""
-    outer_optimizer: OuterOptimizer = OuterOptimizer.ADAM
-    """What turns the averaged move of the languages into an update."""
-    momentum: float = Field(default=0.9, ge=0, lt=1)
-    """Of the outer optimiser ``nesterov``."""
-    aggregation: Aggregation = Aggregation.MEAN
-    """How the moves of the languages become one."""
-    trim: float = Field(default=0.25, gt=0, lt=0.5)
-    """Share of the languages that a trimmed mean leaves out at either end, rounded down."""
-    deltas: Deltas = Deltas.EXACT
-    """What the languages send of the parameters outside the word embedding."""
+from trainers.settings import OuterOptimizer
 
 
 class Start(Protocol):

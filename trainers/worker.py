@@ -14,8 +14,9 @@ from trainers.encoding import EncodedCorpus
 from trainers.errors import TrainingDivergedError
 from trainers.flat import FlatModel, Layout
 from trainers.seeding import stream_seed
+from trainers.settings import Deltas, WarmupSettings
 from trainers.tagger import Tagger
-from trainers.warmup import Deltas, LanguageEnd, Start, WarmupSettings
+from trainers.warmup import LanguageEnd, Start
 
 
 def warmup_order(corpus: EncodedCorpus, batch_size: int, seed: int, language: str) -> BatchOrder:

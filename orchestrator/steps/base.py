@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import torch
 
     from trainers.flat import Layout
-    from trainers.warmup import Rounds, WarmupSettings
+    from trainers.settings import WarmupSettings
+    from trainers.warmup import Rounds
     from trainers.worker import LanguageWorker
 
 Report = Callable[[Mapping[str, Json]], None]

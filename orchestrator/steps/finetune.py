@@ -3,14 +3,16 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from orchestrator.fingerprints import Json
 from orchestrator.steps.base import Every, Surroundings
 from orchestrator.steps.model import TrainedStep
 from orchestrator.steps.warmup import WEIGHTS
-from trainers.course import Checkpoints, Progress
-from trainers.training import TrainSettings, fine_tune
+from trainers.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from trainers.course import Progress
 
 CURVE = "curve.jsonl"
 CHECKPOINT = "training.safetensors"
@@ -39,7 +41,9 @@ class FinetuneStep(TrainedStep):
     def run(self, folder: Path, around: Surroundings) -> dict[str, Json]:
         """Write ``model.safetensors`` of the selected step and ``curve.jsonl``."""
         from trainers.checkpoints import load_weights, save_weights
+        from trainers.course import Checkpoints
         from trainers.encoding import EncodedCorpus
+        from trainers.training import fine_tune
 
         tagger = self.built(around)
         if self.warmup:
@@ -48,7 +52,7 @@ class FinetuneStep(TrainedStep):
 
         scores: list[Json] = []
 
-        def observe(progress: Progress) -> None:
+        def observe(progress: "Progress") -> None:
             if progress.dev_f1 is not None:
                 scores.append([progress.step, progress.dev_f1])
             state: dict[str, Json] = {"done": progress.step, "of": self.training.steps}

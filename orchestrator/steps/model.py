@@ -7,7 +7,7 @@ from orchestrator.fingerprints import placement
 from orchestrator.steps.base import Step, Surroundings
 from orchestrator.steps.encode import BACKBONE, EncodeStep
 from orchestrator.store import StepStore
-from trainers.tagger import TaggerSettings
+from trainers.settings import TaggerSettings
 
 if TYPE_CHECKING:
     import torch

@@ -11,10 +11,11 @@ from orchestrator.fingerprints import Json, placement
 from orchestrator.steps.base import Every, Surroundings, publish
 from orchestrator.steps.model import ModelStep
 from orchestrator.store import StepStore
-from trainers.warmup import Hooks, RoundReport, RoundState, WarmupSettings, warm_up
+from trainers.settings import WarmupSettings
 
 if TYPE_CHECKING:
     from trainers.flat import FlatModel
+    from trainers.warmup import RoundReport, RoundState
     from trainers.worker import LanguageWorker
 
 WEIGHTS = "model.safetensors"
@@ -111,6 +112,7 @@ class WarmupStep(ModelStep):
 
         from trainers.flat import FlatModel
         from trainers.round_files import save_checkpoint
+        from trainers.warmup import Hooks, warm_up
 
         tagger = self.build(around.store, torch.device("cpu"))
         flat = FlatModel(tagger, tagger.word_embedding, trains=False)
@@ -119,12 +121,12 @@ class WarmupStep(ModelStep):
         prefix, due = self.finished_prefix(around.store), Every(around.checkpoint_seconds)
         passed = Passed(prefix.reach if prefix else 0, time.perf_counter())
 
-        def observe(done: int, report: RoundReport) -> None:
+        def observe(done: int, report: "RoundReport") -> None:
             reports.append(report)
             mean = sum(report.losses.values()) / len(report.losses)
             around.report({"done": done, "of": self.settings.rounds, "loss": mean})
 
-        def keep(state: RoundState) -> None:
+        def keep(state: "RoundState") -> None:
             save_checkpoint(checkpoint, state, reports)
             if state.rounds in self.waypoints:
                 flat.move_to(state.parameters)
@@ -144,8 +146,8 @@ class WarmupStep(ModelStep):
         self,
         folder: Path,
         flat: "FlatModel",
-        state: RoundState,
-        reports: list[RoundReport],
+        state: "RoundState",
+        reports: "list[RoundReport]",
         store: StepStore,
     ) -> dict[str, Json]:
         from trainers.checkpoints import save_weights
@@ -163,8 +165,8 @@ class WarmupStep(ModelStep):
     def _leave_behind(
         self,
         flat: "FlatModel",
-        state: RoundState,
-        reports: list[RoundReport],
+        state: "RoundState",
+        reports: "list[RoundReport]",
         passed: "Passed",
         around: Surroundings,
     ) -> None:
@@ -182,10 +184,11 @@ class WarmupStep(ModelStep):
 
     def _start(
         self, flat: "FlatModel", checkpoint: Path, store: StepStore
-    ) -> tuple[RoundState, list[RoundReport]]:
+    ) -> "tuple[RoundState, list[RoundReport]]":
         """Where an earlier attempt or the longest finished prefix ended, else the beginning."""
         from trainers.checkpoints import load_weights
         from trainers.round_files import from_lines, load_checkpoint, load_outer_state
+        from trainers.warmup import RoundState
 
         prefix = self.finished_prefix(store)
         if checkpoint.exists():

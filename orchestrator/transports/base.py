@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from trainers.flat import Layout
 from trainers.outer import apply_round
-from trainers.warmup import LanguageEnd, RoundReport, RoundState, WarmupSettings
+from trainers.settings import WarmupSettings
+from trainers.warmup import LanguageEnd, RoundReport, RoundState
 
 
 class DriverReduces(ABC):

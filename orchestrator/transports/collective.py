@@ -26,7 +26,8 @@ from orchestrator.transports.crew import Crew
 from orchestrator.transports.object_store import Sent, received, sent, view
 from trainers.flat import Layout
 from trainers.outer import CHUNK, move_dense, move_table, report_of
-from trainers.warmup import LanguageEnd, RoundReport, RoundState, WarmupSettings, WholeStart
+from trainers.settings import WarmupSettings
+from trainers.warmup import LanguageEnd, RoundReport, RoundState, WholeStart
 
 if TYPE_CHECKING:
     import numpy as np

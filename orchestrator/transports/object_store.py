@@ -17,7 +17,8 @@ from torch import Tensor
 from orchestrator.transports.base import DriverReduces
 from orchestrator.transports.crew import Crew
 from trainers.flat import Layout
-from trainers.warmup import LanguageEnd, RoundState, WarmupSettings
+from trainers.settings import WarmupSettings
+from trainers.warmup import LanguageEnd, RoundState
 
 if TYPE_CHECKING:
     import numpy as np

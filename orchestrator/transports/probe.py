@@ -17,7 +17,8 @@ from orchestrator.transports.shared_memory import (
 )
 from projection.errors import InputError
 from trainers.flat import Layout
-from trainers.warmup import Deltas, Rounds, WarmupSettings
+from trainers.settings import Deltas, WarmupSettings
+from trainers.warmup import Rounds
 
 
 @contextmanager

@@ -22,7 +22,8 @@ import torch
 from orchestrator.transports.base import DriverReduces
 from orchestrator.transports.crew import Crew
 from trainers.flat import Layout
-from trainers.warmup import LanguageEnd, RoundState, WarmupSettings, WholeStart
+from trainers.settings import WarmupSettings
+from trainers.warmup import LanguageEnd, RoundState, WholeStart
 
 if TYPE_CHECKING:
     import numpy as np
