@@ -13,12 +13,14 @@ unexport PYTHONDONTWRITEBYTECODE
 APERTIUM := apertium $(addprefix apertium-,eng-spa eng-cat fr-es spa-ita es-pt fra-cat cat-ita)
 # Tests that kill what runs and wait for it to come back: half of the time on Ray.
 FAULTS := tests/test_faults.py tests/test_sweep_kills.py
+# Those with servers, browsers and drivers of their own; they begin when the first of the others ends.
+PROGRAMS := tests/test_browser.py tests/test_store_faults.py tests/test_tracking_server.py
 ON_RAY = $(filter-out $(FAULTS),$(shell grep --files-with-matches "mark\.ray" tests/test_*.py))
 BROWSER := chromium chromium-driver
 APT := $(shell test "$$(id -u)" = 0 || echo sudo) apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 INSTALL = $(APT) install --yes --no-install-recommends $(PACKAGES) || ($(APT) update && $(APT) install --yes --no-install-recommends $(PACKAGES))
 
-.PHONY: help setup apertium browser quickstart test test-on-ray test-of-faults test-beside-ray test-fast check format docs bench clean
+.PHONY: help setup apertium browser quickstart test test-on-ray test-of-faults test-of-programs test-beside-ray test-fast check format docs bench clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -45,7 +47,7 @@ quickstart: setup ## all five strategies on the embedded corpus, logged to MLflo
 	$(BIN)/xlwarm run experiments/quickstart.yaml --store store
 
 test: setup ## every test that needs no GPU
-	@$(MAKE) --no-print-directory --jobs 3 --keep-going --output-sync test-of-faults test-on-ray test-beside-ray
+	@$(MAKE) --no-print-directory --jobs 3 --keep-going --output-sync test-of-faults test-beside-ray test-on-ray test-of-programs
 
 test-of-faults: setup
 	$(BIN)/python -m pytest -m ray $(FAULTS)
@@ -53,8 +55,11 @@ test-of-faults: setup
 test-on-ray: setup
 	$(BIN)/python -m pytest -m ray $(ON_RAY)
 
+test-of-programs: setup
+	$(BIN)/python -m pytest -m "not ray" $(PROGRAMS)
+
 test-beside-ray: setup
-	$(BIN)/python -m pytest -m "not ray"
+	$(BIN)/python -m pytest -m "not ray" $(addprefix --ignore=,$(PROGRAMS))
 
 test-fast: setup ## the inner loop: no slow test, no Ray
 	$(BIN)/python -m pytest -m "not slow and not ray"
