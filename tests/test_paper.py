@@ -158,5 +158,5 @@ def test_the_paper_map_has_a_row_for_every_equation_table_and_figure():
 def test_a_reference_to_a_name_that_is_not_there_is_found():
     assert references("see `trainers/warmup.py:warm_up`.") == [("trainers/warmup.py", "warm_up")]
     assert "warm_up" in names_in(ROOT / "trainers" / "warmup.py")
-    assert "WarmupSettings.rounds" in names_in(ROOT / "trainers" / "warmup.py")
+    assert "WarmupSettings.rounds" in names_in(ROOT / "trainers" / "settings.py")
     assert "no_such_function" not in names_in(ROOT / "trainers" / "warmup.py")
