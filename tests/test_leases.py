@@ -17,6 +17,7 @@ from orchestrator.store.files import LocalFiles
 from orchestrator.store.leases import Lease, Leases, all_leases
 from orchestrator.store.remote import RemoteFiles
 from tests.generators import law
+from tests.races import again_and_again
 
 
 @dataclass(frozen=True)
@@ -203,3 +204,22 @@ def test_whatever_three_drivers_do_at_most_one_of_them_holds_the_step(
             latest = files.names(f"leases/{STEP.kind}/{STEP.fingerprint}")[-1:]
             holding = [one for one in held.values() if one.name.rpartition("/")[2] in latest]
             assert len(holding) <= 1
+
+
+def test_a_driver_that_ends_a_step_and_one_that_asks_for_it_are_in_nobodys_way(
+    tmp_path: Path,
+) -> None:
+    files = LocalFiles(tmp_path)
+    one, other = Leases(files, SECONDS), Leases(files, SECONDS)
+
+    def end(leases: Leases) -> None:
+        if lease := leases.try_lease(STEP):
+            lease.renew()
+            lease.release(done=True)
+
+    again_and_again(
+        lambda: end(one),
+        [lambda: end(other), lambda: other.is_held(STEP), lambda: all_leases(files)],
+    )
+    end(one)
+    assert all_leases(files) == {}

@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from orchestrator.store import BrokenStepError, StepStore, StoreRefusedError, sn
 from orchestrator.store import patience as patience_module
 from orchestrator.store.files import Files, LocalFiles
 from orchestrator.store.step_store import QUARANTINE, WHY
+from tests.races import again_and_again
 from tests.stores import store_location
 
 
@@ -346,6 +348,26 @@ def test_files_move_list_and_vanish_alike_everywhere(store: StepStore) -> None:
     assert files.sizes("z") == {}
     with pytest.raises(FileNotFoundError):
         files.read("z/y/d")
+
+
+def test_a_folder_that_somebody_else_removes_meanwhile_is_no_error(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+
+    def make_and_remove() -> None:
+        with suppress(FileNotFoundError):
+            (tmp_path / "a" / "b").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "a" / "c").write_bytes(b"1")
+        files.remove("a")
+
+    again_and_again(
+        make_and_remove,
+        [
+            lambda: files.names("a"),
+            lambda: files.sizes("a"),
+            lambda: files.remove("a/b"),
+            lambda: files.remove("a"),
+        ],
+    )
 
 
 def test_half_a_file_is_never_listed_in_a_folder(tmp_path: Path) -> None:

@@ -8,13 +8,25 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 from uuid import uuid4
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 ARRIVING = "partial/arriving"
 """Where a finished step lies that is being copied in from another file system."""
+
+IN_THE_WAY = (errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY)
+"""What is said of a folder that somebody else makes, removes or writes into at the same moment."""
+
+ATTEMPTS = 10
+"""Others are done with it soon; a disk that says so for another reason is heard at the end."""
 
 
 class Files(Protocol):
@@ -88,19 +100,25 @@ class LocalFiles:
 
     def write(self, name: str, content: bytes) -> None:
         """By renaming a file that is on the disk already."""
+        _though_others_work_there(self._write, name, content)
+
+    def _write(self, name: str, content: bytes) -> None:
         beside = self._written_beside(name, content)
         os.replace(beside, self.root / name)
         _sync(beside.parent)
 
     def create(self, name: str, content: bytes) -> bool:
         """By linking a file that is written already, so that nobody reads half of it."""
+        return _though_others_work_there(self._create, name, content)
+
+    def _create(self, name: str, content: bytes) -> bool:
         beside = self._written_beside(name, content)
         try:
             os.link(beside, self.root / name)
         except FileExistsError:
             return False
         finally:
-            beside.unlink()
+            beside.unlink(missing_ok=True)
         return True
 
     def _written_beside(self, name: str, content: bytes) -> Path:
@@ -117,10 +135,11 @@ class LocalFiles:
 
     def names(self, folder: str) -> list[str]:
         """See :class:`Files`; files that are being written are not there yet."""
-        path = self.root / folder
-        if not path.is_dir():
+        try:
+            found = os.listdir(self.root / folder)
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(one.name for one in path.iterdir() if not one.name.startswith("."))
+        return sorted(name for name in found if not name.startswith("."))
 
     def sizes(self, folder: str) -> dict[str, int]:
         """See :class:`Files`."""
@@ -178,11 +197,27 @@ class LocalFiles:
 
     def remove(self, folder: str) -> None:
         """See :class:`Files`."""
+        _though_others_work_there(self._remove, folder)
+
+    def _remove(self, folder: str) -> None:
         path = self.root / folder
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def _though_others_work_there(
+    act: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Result:
+    attempts = Retrying(
+        retry=retry_if_exception(
+            lambda error: isinstance(error, OSError) and error.errno in IN_THE_WAY
+        ),
+        stop=stop_after_attempt(ATTEMPTS),
+        reraise=True,
+    )
+    return attempts(act, *args, **kwargs)
 
 
 def _first_of(error: OSError) -> OSError:
@@ -194,13 +229,25 @@ def _first_of(error: OSError) -> OSError:
 
 def sizes_in(folder: Path) -> dict[str, int]:
     """Bytes of every file below ``folder``, by its name relative to it."""
-    return {
-        str(path.relative_to(folder).as_posix()): path.stat().st_size for path in _files_in(folder)
-    }
+    found = {}
+    for path in _files_in(folder):
+        with suppress(FileNotFoundError):  # somebody removed it meanwhile
+            found[path.relative_to(folder).as_posix()] = path.stat().st_size
+    return found
 
 
-def _files_in(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+def _files_in(folder: Path) -> list[Path]:
+    below = [
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, onerror=_unless_gone)
+        for name in names
+    ]
+    return sorted(below)
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def sync_tree(folder: Path) -> None:
