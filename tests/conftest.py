@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import fsspec
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from orchestrator.store import StepStore
 from tests.stores import STORES, store_location
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 DATA_VARIABLE = "XLWARM_DATA"
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+# The machine may be busy, so no example is too slow and no generator either.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 # Ray's workers would yield to the tests that run beside them, until theirs time out.
 os.environ.setdefault("RAY_worker_niceness", "0")

@@ -9,8 +9,8 @@ from projection.inputs import UPOS
 from projection.records import Alignment, Sentence, Span
 from projection.schemes import OUTSIDE
 
-law = settings(max_examples=100, deadline=None)
-"""Decorator of every law; no deadline, because the machine may be busy."""
+law = settings(max_examples=100)
+"""Decorator of every law."""
 
 labels = st.sampled_from(["PER", "LOC", "B-CELL"])
 """One of them holds a hyphen and begins like a prefix."""

@@ -131,7 +131,8 @@ def plans(draw: st.DrawFn) -> list[Work]:
 
 
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(plans(), plans())
 def test_two_drivers_on_one_store_compute_every_step_once_between_them(
