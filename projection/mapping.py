@@ -228,3 +228,16 @@ def mapping_named(name: str) -> MappingSettings:
     if name not in MAPPINGS:
         raise InputError(f"unknown mapping {name!r}; known: {', '.join(MAPPINGS)}")
     return MAPPINGS[name]
+
+
+def mapping_name(settings: MappingSettings) -> str:
+    """The name under which a study may have asked for ``settings``.
+
+    >>> mapping_name(mapping_named("best"))
+    'best'
+    >>> mapping_name(MappingSettings(max_gap=2))
+    'adjusted span-to-span'
+    """
+    plain = settings.model_copy(update={"one_word": False})  # that is the task's choice
+    names = [name for name, known in MAPPINGS.items() if known == plain]
+    return names[0] if names else f"adjusted {settings.rule}"

@@ -19,7 +19,7 @@ from projection.audit_cases import Case, make_cases
 from projection.audit_page import audit_texts
 from projection.given import given_projections
 from projection.jsonl import write_sentences
-from projection.mapping import MappingSettings
+from projection.mapping import MappingSettings, mapping_name
 from projection.parallel import ParallelCorpus, read_parallel_text, read_translation
 from projection.pos_taggers import PosSource, make_tagger, retagged
 from projection.project import count_projections, labelled, project_corpus
@@ -52,8 +52,9 @@ class ProjectStep(Step):
     encoder_hash: str | None
 
     def title(self) -> str:
-        """Names the language and the aligner."""
-        return f"project labels onto {self.language} ({self.aligner}, {self.mapping.rule})"
+        """Names the language, the aligner and the mapping."""
+        how = f"{self.aligner}, {mapping_name(self.mapping)}"
+        return f"project labels onto {self.language} ({how})"
 
     @property
     def trains(self) -> bool:
@@ -77,8 +78,8 @@ class ProjectStep(Step):
     @property
     def how(self) -> str:
         """A sentence for reports."""
-        made = f"the aligner {self.aligner} and {self.mapping.rule} mapping"
-        return f"Labels were projected with {made}."
+        mapping = mapping_name(self.mapping)
+        return f"Labels were projected with the aligner {self.aligner} and {mapping} mapping."
 
     def projected(
         self, corpus: ParallelCorpus, around: Surroundings
