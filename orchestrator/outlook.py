@@ -20,8 +20,8 @@ from orchestrator.steps.base import Step
 from orchestrator.store import StepStore
 from orchestrator.store.inventory import records
 
-GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-"""Where Linux shows a driver: NVIDIA's, AMD's, or that of Windows under WSL."""
+GPU_DRIVERS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/kfd", "/dev/dxg")
+"""Where Linux shows a driver: NVIDIA's, its Jetsons', AMD's, or that of Windows under WSL."""
 
 
 @dataclass(frozen=True)

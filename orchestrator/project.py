@@ -28,7 +28,7 @@ from projection.audit_cases import Case, gold_of, make_cases
 from projection.audit_page import audit_texts
 from projection.columns import write_columns
 from projection.corpora import Format, read_corpus
-from projection.mapping import Rule
+from projection.mapping import Rule, mapping_name
 from projection.parallel import ParallelCorpus
 from projection.project import in_blocks, project_corpus
 from projection.records import Alignment, Projection
@@ -194,7 +194,7 @@ def _project(
         seen = counted(embed, observe, sentences)
         made = make_aligner(settings.aligner, settings.alignment, embed=seen, extra=extra)
         alignments = made.align(corpus)
-    with stages.stage(f"mapping labels ({settings.mapping.rule})") as observe:
+    with stages.stage(f"mapping labels ({mapping_name(settings.mapping)})") as observe:
         seen = counted(embed, observe, sentences)
         return alignments, project_corpus(corpus, alignments, settings.mapping, seen)
 

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 from uuid import uuid4
@@ -80,6 +81,23 @@ class Files(Protocol):
         """Remove a file, or a folder with all that is in it; no error if it is not there."""
 
 
+def _though_others_work_there(act: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """``act``, once more where somebody else was in its way."""
+
+    @wraps(act)
+    def again(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        attempts = Retrying(
+            retry=retry_if_exception(
+                lambda error: isinstance(error, OSError) and error.errno in IN_THE_WAY
+            ),
+            stop=stop_after_attempt(ATTEMPTS),
+            reraise=True,
+        )
+        return attempts(act, *args, **kwargs)
+
+    return again
+
+
 class LocalFiles:
     """A folder of a file system that all readers and writers share.
 
@@ -98,20 +116,16 @@ class LocalFiles:
         """See :class:`Files`."""
         return (self.root / name).read_bytes()
 
+    @_though_others_work_there
     def write(self, name: str, content: bytes) -> None:
         """By renaming a file that is on the disk already."""
-        _though_others_work_there(self._write, name, content)
-
-    def _write(self, name: str, content: bytes) -> None:
         beside = self._written_beside(name, content)
         os.replace(beside, self.root / name)
         _sync(beside.parent)
 
+    @_though_others_work_there
     def create(self, name: str, content: bytes) -> bool:
         """By linking a file that is written already, so that nobody reads half of it."""
-        return _though_others_work_there(self._create, name, content)
-
-    def _create(self, name: str, content: bytes) -> bool:
         beside = self._written_beside(name, content)
         try:
             os.link(beside, self.root / name)
@@ -195,29 +209,14 @@ class LocalFiles:
             return
         _sync(final.parent)
 
+    @_though_others_work_there
     def remove(self, folder: str) -> None:
         """See :class:`Files`."""
-        _though_others_work_there(self._remove, folder)
-
-    def _remove(self, folder: str) -> None:
         path = self.root / folder
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-
-
-def _though_others_work_there(
-    act: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
-) -> Result:
-    attempts = Retrying(
-        retry=retry_if_exception(
-            lambda error: isinstance(error, OSError) and error.errno in IN_THE_WAY
-        ),
-        stop=stop_after_attempt(ATTEMPTS),
-        reraise=True,
-    )
-    return attempts(act, *args, **kwargs)
 
 
 def _first_of(error: OSError) -> OSError:
@@ -228,21 +227,13 @@ def _first_of(error: OSError) -> OSError:
 
 
 def sizes_in(folder: Path) -> dict[str, int]:
-    """Bytes of every file below ``folder``, by its name relative to it."""
+    """Bytes of every file below ``folder``, by its name relative to it; not of what goes away."""
     found = {}
-    for path in _files_in(folder):
-        with suppress(FileNotFoundError):  # somebody removed it meanwhile
-            found[path.relative_to(folder).as_posix()] = path.stat().st_size
-    return found
-
-
-def _files_in(folder: Path) -> list[Path]:
-    below = [
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, onerror=_unless_gone)
-        for name in names
-    ]
-    return sorted(below)
+    for parent, _, names in os.walk(folder, onerror=_unless_gone):
+        for path in (Path(parent, name) for name in names):
+            with suppress(FileNotFoundError):
+                found[path.relative_to(folder).as_posix()] = path.stat().st_size
+    return dict(sorted(found.items()))
 
 
 def _unless_gone(error: OSError) -> None:
