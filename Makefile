@@ -11,25 +11,27 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # The pairs of the paper's languages that Apertium has: en to es and ca, from these to fr, it and pt.
 APERTIUM := apertium $(addprefix apertium-,eng-spa eng-cat fr-es spa-ita es-pt fra-cat cat-ita)
-# Tests that kill what runs and wait for it to come back: half of the time on Ray.
-FAULTS := tests/test_faults.py tests/test_sweep_kills.py
-# Those with servers, browsers and drivers of their own; they begin when the first of the others ends.
+# Tests that kill what runs and wait for it to come back: as long as all others on Ray.
+FAULTS := tests/test_faults.py
+# Those with servers, browsers and drivers of their own.
 PROGRAMS := tests/test_browser.py tests/test_store_faults.py tests/test_tracking_server.py
 ON_RAY = $(filter-out $(FAULTS),$(shell grep --files-with-matches "mark\.ray" tests/test_*.py))
 BROWSER := chromium chromium-driver
 APT := $(shell test "$$(id -u)" = 0 || echo sudo) apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 INSTALL = $(APT) install --yes --no-install-recommends $(PACKAGES) || ($(APT) update && $(APT) install --yes --no-install-recommends $(PACKAGES))
 
-.PHONY: help setup apertium browser quickstart test test-on-ray test-of-faults test-of-programs test-beside-ray test-fast check format docs bench clean
+.PHONY: help setup bytecode apertium browser quickstart test test-on-ray test-of-faults test-of-programs test-beside-ray test-fast check format docs bench clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 setup: $(READY) ## create .venv and install everything, pinned by constraints.txt
 
+# The pip that comes with Python 3.11 weighs every release of every package for over a minute.
 $(READY): constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || (echo "Python 3.11 or newer is needed; set PYTHON=" && false)
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt pip
 	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
 
@@ -46,8 +48,12 @@ browser: ## install Chromium and its driver, for the tests in a browser (Debian)
 quickstart: setup ## all five strategies on the embedded corpus, logged to MLflow in store/
 	$(BIN)/xlwarm run experiments/quickstart.yaml --store store
 
-test: setup ## every test that needs no GPU
-	@$(MAKE) --no-print-directory --jobs 3 --keep-going --output-sync test-of-faults test-beside-ray test-on-ray test-of-programs
+test: setup bytecode ## every test that needs no GPU
+	@$(MAKE) --no-print-directory --jobs 4 --keep-going --output-sync test-of-faults test-beside-ray test-on-ray test-of-programs
+
+# Else the parts, which begin at once, would each compile torch and transformers.
+bytecode: setup
+	@$(BIN)/python -c 'import mlflow, ray.tune, tests.conftest, transformers.models.bert.modeling_bert'
 
 test-of-faults: setup
 	$(BIN)/python -m pytest -m ray $(FAULTS)

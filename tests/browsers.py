@@ -61,6 +61,11 @@ class Browser:
         self.requests()
         self.complaints()
         self.driver.get(url)
+        self.until(self._loaded, f"the whole of {url}")  # on a busy machine get() returns before
+
+    def _loaded(self) -> bool:
+        elsewhere = self.driver.current_url == "about:blank"
+        return not elsewhere and self.script("return document.readyState") == "complete"
 
     def requests(self) -> list[str]:
         """URLs that the page wanted since this was last asked; not those that hold their data."""
