@@ -20,7 +20,7 @@ BROWSER := chromium chromium-driver
 APT := $(shell test "$$(id -u)" = 0 || echo sudo) apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20
 INSTALL = $(APT) install --yes --no-install-recommends $(PACKAGES) || ($(APT) update && $(APT) install --yes --no-install-recommends $(PACKAGES))
 
-.PHONY: help setup bytecode apertium browser quickstart test test-on-ray test-of-faults test-of-programs test-beside-ray test-fast check format docs bench clean
+.PHONY: help setup apertium browser quickstart test test-on-ray test-of-faults test-of-programs test-beside-ray test-fast check format docs bench clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -32,7 +32,7 @@ $(READY): constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || (echo "Python 3.11 or newer is needed; set PYTHON=" && false)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt pip
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
+	PYTHONWARNINGS='ignore:Editable installation' $(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
 
 apertium: PACKAGES = $(APERTIUM)
@@ -48,12 +48,9 @@ browser: ## install Chromium and its driver, for the tests in a browser (Debian)
 quickstart: setup ## all five strategies on the embedded corpus, logged to MLflow in store/
 	$(BIN)/xlwarm run experiments/quickstart.yaml --store store
 
-test: setup bytecode ## every test that needs no GPU
-	@$(MAKE) --no-print-directory --jobs 4 --keep-going --output-sync test-of-faults test-beside-ray test-on-ray test-of-programs
-
-# Else the parts, which begin at once, would each compile torch and transformers.
-bytecode: setup
-	@$(BIN)/python -c 'import mlflow, ray.tune, tests.conftest, transformers.models.bert.modeling_bert'
+# Two at a time: those on Ray use two cores each, and four at a time took longer than three.
+test: setup ## every test that needs no GPU
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync test-of-faults test-beside-ray test-on-ray test-of-programs
 
 test-of-faults: setup
 	$(BIN)/python -m pytest -m ray $(FAULTS)
