@@ -35,7 +35,6 @@ FAST = {"project", "encode", "probe"}
 SETTINGS = {
     "targets": ["es", "de"],
     "strategies": ["zero-shot", "mtl-ws"],
-    "cluster": {"warmup_workers": 1},  # of drivers; the others leave it to the launcher
     "warmup": {"rounds": 80, "steps": 2, "outer_lr": 0.001},
     "training": {
         "learning_rate": 0.01,
